@@ -7,8 +7,9 @@
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::artifact_kind::ArtifactKind;
+use crate::project::left_out::LeftOut;
 use crate::project::request::TargetRequest;
-use crate::project::selection::{Bin, LeftOut, Selected};
+use crate::project::selection::{Bin, Selected};
 use crate::project::settings::Settings;
 use crate::target::system::{Libc, Os};
 use crate::toolchain::facts::TargetFacts;

@@ -24,8 +24,8 @@ use crate::host::machine::Host;
 use crate::host::shared::SharedLock;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::artifact_kind::ArtifactKind;
+use crate::project::left_out;
 use crate::project::look::cargo_config::cargo_home;
-use crate::project::selection;
 use crate::project::setting;
 use crate::project::workspace::{Workspace, cache_dir};
 use crate::toolchain::candidate;
@@ -146,7 +146,7 @@ fn report_plan(host: &Host, plan: &Plan) {
     for target in &plan.targets {
         report_choice(host, target);
     }
-    for line in selection::left_out_lines(&plan.left_out) {
+    for line in left_out::lines(&plan.left_out) {
         host.shell.status("Skipping", &line);
     }
 }

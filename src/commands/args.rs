@@ -9,7 +9,7 @@ use crate::host::shell::{Shell, Verbosity};
 use crate::project::asked::Asked;
 use crate::project::compiler_cache::CompilerCache;
 use crate::project::linker::LinkerChoice;
-use crate::project::selection::Selection;
+use crate::project::selection_flags::Selection;
 
 /// Returns the parser of a path, which must not be empty: the empty one would mean the current
 /// directory.

@@ -1,9 +1,6 @@
-//! The bins to build: packages and bins that the flags select, and the reason for each that is left
-//! out.
+//! The bins to build: packages and bins that the flags select.
 //!
 //! Pure: the input is the workspace and the configuration.
-
-use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -12,36 +9,12 @@ use crate::problem::text::list;
 use crate::problem::{Problem, nearest};
 use crate::project::artifact_kind::ArtifactKind;
 use crate::project::config::{CdylibConfig, Config};
+use crate::project::left_out::{LeftOut, NOT_CHOSEN, reason_features, reason_not_selected};
+use crate::project::selection_flags::Selection;
 use crate::project::wasm_bindgen::Flavor;
-use crate::project::workspace::{Member, MemberBin, Workspace};
+use crate::project::workspace::{Member, Workspace};
 use crate::target::Target;
 use crate::target::system::Os;
-
-/// The user's selection, from the flags of the same names.
-#[derive(Debug, Clone, Default)]
-pub struct Selection {
-    /// Values of `--package`.
-    pub packages: Vec<String>,
-    /// `--workspace`.
-    pub workspace: bool,
-    /// Values of `--exclude`.
-    pub exclude: Vec<String>,
-    /// Values of `--bin`.
-    pub bins: Vec<String>,
-    /// Values of `--features`.
-    pub features: Vec<String>,
-    /// `--all-features`.
-    pub all_features: bool,
-    /// `--no-default-features`.
-    pub no_default_features: bool,
-}
-
-impl Selection {
-    /// Returns true if the run builds only some bins, so that the tree's other bins stay.
-    pub fn is_partial(&self) -> bool {
-        !self.packages.is_empty() || !self.exclude.is_empty() || !self.bins.is_empty()
-    }
-}
 
 /// A bin to build.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -97,17 +70,6 @@ pub fn files_of<'a>(bins: &'a [Bin], target: &Target) -> impl Iterator<Item = &'
     let only_libraries = has_library && target.system.os == Os::None;
     bins.iter()
         .filter(move |bin| bin.is_for(&triple) && !(only_libraries && bin.kind.is_bin()))
-}
-
-/// A bin that is not built, and the reason.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LeftOut {
-    /// Name of its package.
-    pub package: String,
-    /// Name of the bin.
-    pub bin: String,
-    /// Reason, for messages.
-    pub reason: String,
 }
 
 /// The result of a selection.
@@ -328,89 +290,6 @@ fn planned(member: &Member, bin: &str, config: &Config, kind: ArtifactKind) -> B
     }
 }
 
-/// Number of bins with one reason up to which each has a line.
-const EACH: usize = 5;
-
-/// Describes the bins that are not built: a line for each, or a line for each reason that many share.
-pub fn left_out_lines(left_out: &[LeftOut]) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut counted: BTreeSet<&str> = BTreeSet::new();
-    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    for bin in left_out {
-        *numbers.entry(&bin.reason).or_default() += 1;
-    }
-    for bin in left_out {
-        let LeftOut {
-            package,
-            bin: name,
-            reason,
-        } = bin;
-        let alike = numbers[reason.as_str()];
-        if alike <= EACH {
-            lines.push(format!("{name} ({package}): {reason}"));
-        } else if counted.insert(reason) {
-            lines.push(format!("{alike} bins: {reason}"));
-        }
-    }
-    lines
-}
-
-/// Returns the reason why the flags do not select a member, if they do not.
-fn reason_not_selected(member: &Member, selection: &Selection) -> Option<String> {
-    if selection.exclude.iter().any(|spec| member.is(spec)) {
-        return Some("`--exclude`".to_owned());
-    }
-    if selection.workspace {
-        return None;
-    }
-    if !selection.packages.is_empty() {
-        let chosen = selection.packages.iter().any(|spec| member.is(spec));
-        return (!chosen).then(|| NOT_CHOSEN.to_owned());
-    }
-    (!member.default).then(|| "not a default member (`--workspace` builds it)".to_owned())
-}
-
-/// Reason of a bin that `-p` does not select; not reported.
-const NOT_CHOSEN: &str = "not chosen by `-p`";
-
-/// Returns the reason why a bin's `required-features` leave it out, if they do: cargo's `--bins`
-/// skips such a bin silently.
-fn reason_features(member: &Member, bin: &MemberBin, selection: &Selection) -> Option<String> {
-    if bin.required_features.is_empty() {
-        return None;
-    }
-    let enabled = enabled_features(member, selection);
-    let missing: Vec<&str> = bin
-        .required_features
-        .iter()
-        .map(String::as_str)
-        .filter(|feature| !enabled.contains(*feature))
-        .collect();
-    (!missing.is_empty()).then(|| format!("needs `--features {}`", missing.join(",")))
-}
-
-/// Returns all features of a member that the selection enables, directly or through others.
-fn enabled_features(member: &Member, selection: &Selection) -> BTreeSet<String> {
-    let mut open: Vec<String> = if selection.all_features {
-        member.features.keys().cloned().collect()
-    } else {
-        let default = (!selection.no_default_features).then(|| "default".to_owned());
-        let prefix = format!("{}/", member.name);
-        let typed = selection
-            .features
-            .iter()
-            .map(|feature| feature.strip_prefix(&prefix).unwrap_or(feature).to_owned());
-        typed.chain(default).collect()
-    };
-    let mut enabled = BTreeSet::new();
-    while let Some(feature) = open.pop() {
-        if enabled.insert(feature.clone()) {
-            open.extend(member.features.get(&feature).into_iter().flatten().cloned());
-        }
-    }
-    enabled
-}
-
 /// Returns the problems that show once the bins are known: unknown bins, or none selected.
 fn refusals(selected: &Selected, known: &[String], selection: &Selection) -> Vec<Problem> {
     let reported = selected
@@ -519,6 +398,7 @@ mod tests {
     use camino::Utf8PathBuf;
 
     use super::*;
+    use crate::project::workspace::MemberBin;
 
     /// Parses `name: bin, bin?feature; name!: bin`, where `!` marks a member that is not a default
     /// one.
@@ -611,36 +491,6 @@ mod tests {
         assert_eq!(names(&bins, "wasm32-unknown-unknown"), "lib");
         // Without a library, the plan says what is wrong with the bin.
         assert_eq!(names(&bins[..1], "wasm32-unknown-unknown"), "app");
-    }
-
-    #[test]
-    fn bins_that_share_a_reason_share_a_line() {
-        let left_out = |count: usize| -> Vec<LeftOut> {
-            (1..=count)
-                .map(|number| LeftOut {
-                    package: "p".to_owned(),
-                    bin: format!("b{number}"),
-                    reason: "not a default member".to_owned(),
-                })
-                .chain([LeftOut {
-                    package: "p".to_owned(),
-                    bin: "x".to_owned(),
-                    reason: "`skip`".to_owned(),
-                }])
-                .collect()
-        };
-        assert_eq!(
-            left_out_lines(&left_out(2)),
-            [
-                "b1 (p): not a default member",
-                "b2 (p): not a default member",
-                "x (p): `skip`"
-            ]
-        );
-        assert_eq!(
-            left_out_lines(&left_out(109)),
-            ["109 bins: not a default member", "x (p): `skip`"]
-        );
     }
 
     /// Checks a selection: `-p x --bin y --workspace --features f` -> `bins | left out`.

@@ -18,7 +18,7 @@ use crate::project::path_template::{DEFAULT_LAYOUT, PathTemplate};
 use crate::project::reference::Reference;
 use crate::project::request::{TargetOverrides, TargetRequest, WantedImage};
 use crate::project::rustc::Rustc;
-use crate::project::selection::Selection;
+use crate::project::selection_flags::Selection;
 use crate::project::workspace::Workspace;
 use crate::target::{SLICES, Target, UNIVERSAL, UNKNOWN_TARGET};
 

@@ -12,7 +12,7 @@ use crate::inspect::auditable::{Kind, ListedPackage};
 use crate::invocation::{quote, quote_value};
 use crate::problem::style::STRONG;
 use crate::problem::text::{self, printable};
-use crate::project::selection;
+use crate::project::left_out;
 use crate::project::setting::{Setting, ignored_message};
 use crate::project::wasm_bindgen::Flavor;
 use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
@@ -69,7 +69,7 @@ pub fn plan(plan: &Plan) -> String {
     }
     if !left_out.is_empty() {
         text.push_str("\nleft out\n");
-        for line in selection::left_out_lines(left_out) {
+        for line in left_out::lines(left_out) {
             let _ = writeln!(text, "  {}", printable(&line));
         }
     }
@@ -240,7 +240,7 @@ fn target_plan(target: &TargetPlan) -> String {
         packages.flavors.iter().map(line).collect::<Vec<_>>()
     });
     row("JavaScript", packages.collect());
-    row("left out", selection::left_out_lines(left_out));
+    row("left out", left_out::lines(left_out));
     text
 }
 

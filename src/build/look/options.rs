@@ -12,7 +12,7 @@ use crate::project::asked::Asked;
 use crate::project::compiler_cache::CompilerCache;
 use crate::project::linker::LinkerChoice;
 use crate::project::look::context::{CargoOptions, WORKSPACE_UNREADABLE};
-use crate::project::selection::Selection;
+use crate::project::selection_flags::Selection;
 use crate::project::settings::Variables;
 use crate::verify::rules::table;
 

@@ -19,7 +19,7 @@ use crate::project::look::context::{CargoOptions, ProjectContext, parse_metadata
 use crate::project::package_graph::SourcePackage;
 use crate::project::profile::Profiles;
 use crate::project::request::TargetRequest;
-use crate::project::selection::Selection;
+use crate::project::selection_flags::Selection;
 use crate::project::system_libraries::LinkingPackage;
 use crate::project::workspace::cache_dir;
 

@@ -15,7 +15,7 @@ use crate::host::machine::Host;
 use crate::problem::Result;
 use crate::project::look::local;
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
-use crate::project::selection::Selection;
+use crate::project::selection_flags::Selection;
 use crate::project::settings::Settings;
 use crate::project::workspace::{Workspace, cache_dir};
 use crate::ship::docker::context::DEFAULT;

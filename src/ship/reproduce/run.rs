@@ -18,7 +18,7 @@ use crate::project::linker::{LinkerChoice, LinkerKind};
 use crate::project::look::cargo_config::cargo_home;
 use crate::project::look::context;
 use crate::project::path_template::JSON_NAME;
-use crate::project::selection::Selection;
+use crate::project::selection_flags::Selection;
 use crate::ship::reproduce::difference::{Likeness, difference};
 use crate::ship::reproduce::{NOT_REPRODUCED, REPRODUCE_UNFIT, tools};
 use crate::tree;

@@ -19,7 +19,7 @@ use crate::project::linker::LinkerChoice;
 use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::look::local;
 use crate::project::reference::Reference;
-use crate::project::selection::Selection;
+use crate::project::selection_flags::Selection;
 use crate::project::settings::{CargoArgs, Settings};
 use crate::project::workspace::{Local, Workspace};
 use crate::ship::docker::bins::ImageOptions;
