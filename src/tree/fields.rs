@@ -4,11 +4,14 @@
 //! Pure. A field that becomes a path, a name or an argument has exactly the form that it is written
 //! in; any other text is free of characters that a terminal would not show.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::problem::text::{is_invisible, printable};
+use crate::project::path_template::path_fault;
 
 /// Largest size of a file in bytes: integers up to this one are exact in every reader of JSON.
 pub const LARGEST_SIZE: u64 = (1 << 53) - 1;
@@ -57,6 +60,28 @@ pub fn must(is_valid: bool, place: &str, value: &str, form: &str) -> Result<(), 
         return Ok(());
     }
     Err(format!("{place} is `{}`, not {form}", excerpt(value)))
+}
+
+/// Checks an entry of a list of files: its path stays below the list's directory and is new among
+/// `seen`, and its digest is a SHA-256. `what` is a noun for messages.
+///
+/// # Errors
+/// The reason.
+pub fn list_entry<'a>(
+    seen: &mut BTreeSet<&'a str>,
+    what: &str,
+    path: &'a str,
+    sha256: &str,
+) -> Result<(), String> {
+    let shown = || format!("the {what} `{}`", excerpt(path));
+    if let Some(fault) = path_fault(path) {
+        return Err(format!("{} is not below it: {fault}", shown()));
+    }
+    if !seen.insert(path) {
+        return Err(format!("{} is listed twice", shown()));
+    }
+    let place = format!("the digest of {}", shown());
+    must(is_hex(sha256, 64), &place, sha256, "64 hex digits")
 }
 
 /// Returns the beginning of a text, escaped, for messages.

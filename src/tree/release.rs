@@ -18,7 +18,7 @@ use crate::project::path_template::path_fault;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::target::macos::MacOs;
-use crate::tree::fields::{self, excerpt, is_component, is_hex, must};
+use crate::tree::fields::{self, is_component, is_hex, list_entry, must};
 use crate::tree::manifest::{Platform, Tool};
 use crate::tree::registry::{CRATES, INDEX};
 use crate::tree::signature::SignatureKind;
@@ -310,15 +310,7 @@ impl Document {
             path, kind, sha256, ..
         } in &self.files
         {
-            if let Some(fault) = path_fault(path) {
-                let path = excerpt(path);
-                return Err(format!("the path `{path}` is not one below it: {fault}"));
-            }
-            if !paths.insert(path.as_str()) {
-                return Err(format!("`{path}` is listed twice"));
-            }
-            let place = format!("`sha256` of `{path}`");
-            must(is_hex(sha256, 64), &place, sha256, "64 hex digits")?;
+            list_entry(&mut paths, "file", path, sha256)?;
             // `publish` makes keys of a channel's registry from these paths.
             if let Some(directory) = kind.directory() {
                 let place = format!("a path of kind `{}`", kind.name());
@@ -476,7 +468,7 @@ mod tests {
             (
                 "\"path\":\"chat-1.2.3.tar.gz",
                 "\"path\":\"../chat-1.2.3.tar.gz",
-                "the path `../chat-1.2.3.tar.gz` is not one below it: it has a component `..`",
+                "the file `../chat-1.2.3.tar.gz` is not below it: it has a component `..`",
             ),
             (
                 "\"directory\":\"chat-1.2.3",

@@ -15,8 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::project::path_template::path_fault;
-use crate::tree::fields::{self, excerpt, is_component, is_hex, is_word, must};
+use crate::tree::fields::{self, excerpt, is_component, is_word, list_entry, must};
 use crate::tree::manifest::TargetRecord;
 use crate::tree::release::{BuildRecord, Document, FileKind};
 
@@ -264,20 +263,7 @@ impl Statement {
         }
         let mut names = BTreeSet::new();
         for Subject { name, digest } in subject {
-            if let Some(fault) = path_fault(name) {
-                let name = excerpt(name);
-                return Err(format!("the subject `{name}` is not below it: {fault}"));
-            }
-            if !names.insert(name.as_str()) {
-                return Err(format!("the subject `{name}` is listed twice"));
-            }
-            let place = format!("the digest of the subject `{name}`");
-            must(
-                is_hex(&digest.sha256, 64),
-                &place,
-                &digest.sha256,
-                "64 hex digits",
-            )?;
+            list_entry(&mut names, "subject", name, &digest.sha256)?;
         }
         for AskedBuild {
             package, target, ..
