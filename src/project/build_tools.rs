@@ -159,8 +159,8 @@ pub fn required_tools(packages: &BTreeMap<&str, Present>, triples: &[&str]) -> V
                 .crates
                 .iter()
                 .find_map(|name| packages.get_key_value(name))?;
-            let off = |feature: &&str| present.features.contains(*feature);
-            if tool.unless_features.iter().any(off) {
+            let is_on = |feature: &&str| present.features.contains(*feature);
+            if tool.unless_features.iter().any(is_on) {
                 return None;
             }
             let optional = |caller: &str| {

@@ -65,7 +65,10 @@ pub fn ask(
     }
     let metadata = resolved_graph(host, &question)?;
     let roots = || scope.roots.iter().map(String::as_str);
-    let wanted: Vec<&str> = triples.iter().map(String::as_str).collect();
+    let wanted: Vec<&str> = platforms
+        .iter()
+        .map(|facts| facts.triple.as_str())
+        .collect();
     let mut answer = GraphFacts {
         host_c_packages: graph::host_c_packages(&metadata, roots(), own),
         wants: graph::required_tools(&metadata, roots(), &wanted),
