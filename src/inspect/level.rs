@@ -8,23 +8,17 @@
 //! - PowerPC: the ABI in `e_flags`.
 //! - Other processors record nothing.
 //!
-//! Sources: <https://github.com/ARM-software/abi-aa/blob/main/addenda32/addenda32.rst>,
-//! <https://github.com/riscv-non-isa/riscv-elf-psabi-doc/blob/master/riscv-elf.adoc>,
+//! Sources: [`super::attributes`], <https://github.com/riscv-non-isa/riscv-elf-psabi-doc/blob/master/riscv-elf.adoc>,
 //! <https://gitlab.com/x86-psABIs/Linux-ABI>.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use goblin::elf::Elf;
 use goblin::elf::header::{EM_386, EM_ARM, EM_PPC64, EM_RISCV, EM_X86_64};
 
+use crate::inspect::attributes::{Attribute, Value, attributes, is_arm_text, is_odd, number};
+use crate::inspect::reader::Reader;
 use crate::target::level::{ArmFp, ArmSimd, ArmVersion, ElfAbi, Level, RiscvFloat, X86Isa};
-
-/// Type of the section with the attributes of Arm and of RISC-V, and of RISC-V's segment.
-const ATTRIBUTES: u32 = 0x7000_0003;
-
-/// Maximum bytes of a text among the attributes.
-const LONGEST_TEXT: usize = 4096;
 
 /// Segment with the note of properties, and the note's section and type.
 const PT_GNU_PROPERTY: u32 = 0x6474_e553;
@@ -72,187 +66,6 @@ pub fn has_vfp_args(elf: &Elf, bytes: &[u8]) -> bool {
     elf.header.e_machine == EM_ARM
         && attributes(elf, bytes, "aeabi", is_arm_text)
             .is_ok_and(|found| number(&found, TAG_ABI_VFP_ARGS) == Some(1))
-}
-
-/// One attribute of the whole file.
-struct Attribute<'a> {
-    tag: u64,
-    value: Value<'a>,
-}
-
-enum Value<'a> {
-    Number(u64),
-    Text(&'a [u8]),
-}
-
-fn is_odd(tag: u64) -> bool {
-    tag % 2 == 1
-}
-
-/// Returns true if the attribute of this tag is a text on Arm. Below 32 only the names of
-/// processors are.
-fn is_arm_text(tag: u64) -> bool {
-    matches!(tag, 4 | 5) || tag > 32 && is_odd(tag)
-}
-
-/// Tag of Arm with a number and a text.
-const TAG_COMPATIBILITY: u64 = 32;
-
-/// Tag of the subsection about the whole file.
-const TAG_FILE: u64 = 1;
-
-/// Bytes that are read from front to back.
-struct Reader<'a> {
-    rest: &'a [u8],
-    little: bool,
-}
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, size: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(size)?;
-        self.rest = rest;
-        Some(taken)
-    }
-
-    fn word(&mut self) -> Option<u32> {
-        let word: [u8; 4] = self.take(4)?.try_into().ok()?;
-        Some(if self.little {
-            u32::from_le_bytes(word)
-        } else {
-            u32::from_be_bytes(word)
-        })
-    }
-
-    /// Reads a number of seven bits a byte, the lowest first.
-    fn uleb(&mut self) -> Option<u64> {
-        let mut value = 0_u64;
-        for shift in (0..63).step_by(7) {
-            let byte = *self.take(1)?.first()?;
-            value |= u64::from(byte & 0x7f) << shift;
-            if byte & 0x80 == 0 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    /// Reads a text up to its NUL.
-    fn text(&mut self) -> Option<&'a [u8]> {
-        let size = self.rest.iter().position(|byte| *byte == 0)?;
-        let text = self.take(size)?;
-        self.take(1)?;
-        (size <= LONGEST_TEXT).then_some(text)
-    }
-
-    /// Returns a reader of the next `size` bytes.
-    fn part(&mut self, size: usize) -> Option<Self> {
-        Some(Self {
-            rest: self.take(size)?,
-            little: self.little,
-        })
-    }
-
-    /// Skips what is left of `size` bytes, rounded up.
-    fn skip_to(&mut self, size: usize, align: usize) -> Option<()> {
-        let padding = size.next_multiple_of(align) - size;
-        // The last entry need not be padded.
-        self.take(padding.min(self.rest.len())).map(|_| ())
-    }
-}
-
-/// Returns the bytes of the attributes' section, or of the segment in a file without sections.
-fn attributes_range(elf: &Elf) -> Option<Range<usize>> {
-    let section = elf
-        .section_headers
-        .iter()
-        .find(|header| header.sh_type == ATTRIBUTES)
-        .and_then(|header| header.file_range());
-    let segment = || {
-        elf.program_headers
-            .iter()
-            .find(|header| header.p_type == ATTRIBUTES && elf.header.e_machine == EM_RISCV)
-            .map(|header| header.file_range())
-    };
-    section.or_else(segment)
-}
-
-/// Reads the attributes of a vendor about the whole file.
-fn attributes<'a>(
-    elf: &Elf,
-    bytes: &'a [u8],
-    vendor: &str,
-    is_text: fn(u64) -> bool,
-) -> Result<Vec<Attribute<'a>>, String> {
-    let Some(range) = attributes_range(elf) else {
-        return Ok(Vec::new());
-    };
-    bytes
-        .get(range)
-        .and_then(|section| parse(section, elf.little_endian, vendor, is_text))
-        .ok_or_else(|| "its attributes are damaged".to_owned())
-}
-
-/// Maximum number of attributes. There are some seventy tags.
-const MOST_ATTRIBUTES: usize = 1000;
-
-/// Parses a section of attributes; `None` if it is damaged.
-fn parse<'a>(
-    section: &'a [u8],
-    little: bool,
-    vendor: &str,
-    is_text: fn(u64) -> bool,
-) -> Option<Vec<Attribute<'a>>> {
-    let mut found = Vec::new();
-    let mut reader = Reader {
-        rest: section,
-        little,
-    };
-    // Another version of the format is not damage.
-    if reader.take(1).is_none_or(|version| version != b"A") {
-        return Some(found);
-    }
-    while !reader.rest.is_empty() {
-        let size = reader.word()?;
-        let mut of_vendor = reader.part((size as usize).checked_sub(4)?)?;
-        if of_vendor.text()? != vendor.as_bytes() {
-            continue;
-        }
-        while !of_vendor.rest.is_empty() {
-            let before = of_vendor.rest.len();
-            let scope = of_vendor.uleb()?;
-            let size = of_vendor.word()? as usize;
-            let header = before - of_vendor.rest.len();
-            let mut part = of_vendor.part(size.checked_sub(header)?)?;
-            while scope == TAG_FILE && !part.rest.is_empty() {
-                let tag = part.uleb()?;
-                if tag == TAG_COMPATIBILITY {
-                    part.uleb()?;
-                    part.text()?;
-                    continue;
-                }
-                let value = if is_text(tag) {
-                    Value::Text(part.text()?)
-                } else {
-                    Value::Number(part.uleb()?)
-                };
-                found.push(Attribute { tag, value });
-                if found.len() > MOST_ATTRIBUTES {
-                    return None;
-                }
-            }
-        }
-    }
-    Some(found)
-}
-
-fn number(found: &[Attribute], tag: u64) -> Option<u64> {
-    found
-        .iter()
-        .rev()
-        .find_map(|attribute| match attribute.value {
-            Value::Number(number) if attribute.tag == tag => Some(number),
-            _ => None,
-        })
 }
 
 /// Returns the level in Arm's attributes. Their default, 0, is what is not said.
@@ -451,6 +264,7 @@ fn needed(notes: &[u8], little: bool, align: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::attributes::{ATTRIBUTES, MOST_ATTRIBUTES};
     use crate::inspect::{InspectError, inspect};
 
     /// Returns a little-endian ELF file with one section, or one segment, of this type.

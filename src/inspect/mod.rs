@@ -4,6 +4,7 @@
 //! Pure, and without judgment: the rules of `verify` and of the build apply these facts. One file
 //! per format.
 
+pub mod attributes;
 pub mod auditable;
 pub mod binary;
 pub mod elf;
@@ -11,6 +12,7 @@ mod field;
 pub mod level;
 pub mod macho;
 pub mod pe;
+mod reader;
 pub mod section;
 mod signature;
 pub mod system;
