@@ -20,7 +20,7 @@ use crate::archive::packing::{ARCHIVE_UNFIT, Compression, Packing};
 use crate::archive::read::budget::Pool;
 use crate::archive::read::file::{self, PIECE, ReadLimits};
 use crate::archive::read::unpacking::Unpacking;
-use crate::archive::read::{contents, tar};
+use crate::archive::read::{contents, member, tar};
 use crate::host::codes::{FILE_ACCESS, INTERRUPTED};
 use crate::host::entries::{DirEntry, FileType};
 use crate::host::files::FileReader;
@@ -120,6 +120,21 @@ pub fn layer(
         entries: unpacking.finish(Ok(())),
         directories,
     })
+}
+
+/// Returns the contents of one file of an archive, of which no more than `size` bytes are read; `None`
+/// if it has no such file.
+///
+/// # Errors
+/// The archive cannot be read.
+pub fn member(host: &Host, archive: &Utf8Path, path: &str, size: u64) -> Result<Option<Vec<u8>>> {
+    let (file, first) = begin(host, archive)?;
+    let unfit = |why: &str| {
+        let message = format!("cannot read `{archive}`: {why}");
+        Problem::new(ARCHIVE_UNFIT, message)
+    };
+    let packing = Packing::of(&first, archive.as_str()).ok_or_else(|| unfit("it is no archive"))?;
+    member::member(file, packing, path, size).map_err(|why| unfit(&why))
 }
 
 /// Opens a file and returns its first 512 bytes, too.

@@ -6,6 +6,7 @@ pub mod contents;
 pub mod cpio;
 pub mod deb;
 pub mod file;
+pub mod member;
 pub mod rpm;
 pub mod tar;
 pub mod unpacking;

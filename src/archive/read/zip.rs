@@ -15,7 +15,7 @@ use crate::archive::read::unpacking::{
 };
 
 /// Maximum bytes of a central directory record: name, extra field and comment have 16-bit lengths.
-const LONGEST_RECORD: usize = 46 + 3 * 0xffff;
+pub const LONGEST_RECORD: usize = 46 + 3 * 0xffff;
 
 /// Mask of the Unix file type (`S_IFMT`) in the upper half of the external attributes.
 const KIND: u32 = 0o170_000;

@@ -74,13 +74,10 @@ pub fn reproduce(
         let place = scratch.join(format!("build-{at}"));
         let rebuilt = rebuild(host, key, group, &checkout.workspace, &place)?;
         for artifact in &group.artifacts {
-            findings.extend(compared(
-                host,
-                tree,
-                artifact,
-                &place.join("tree"),
-                &rebuilt,
-            )?);
+            let path = tree.join(&artifact.path);
+            let mine = || host.read(&path).map(Some);
+            let again = (&*place.join("tree"), &rebuilt);
+            findings.extend(compared(host, artifact, mine, again)?);
         }
     }
     let count = text::count(manifest.artifacts.len(), "program");
@@ -308,19 +305,23 @@ fn check_tools(host: &Host, session: &Session, plan: &Plan, group: &Group) -> Re
     }
 }
 
-/// Compares a program with its second build.
-fn compared(
+/// Returns true if two records are of builds of one program.
+pub fn is_same(one: &Artifact, other: &Artifact) -> bool {
+    (&other.target, &other.package, &other.bin) == (&one.target, &one.package, &one.bin)
+}
+
+/// Compares a program, whose bytes `mine` reads, with its second build: a tree and its manifest.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn compared(
     host: &Host,
-    tree: &Utf8Path,
     artifact: &Artifact,
-    rebuilt_tree: &Utf8Path,
-    rebuilt: &Manifest,
+    mine: impl FnOnce() -> Result<Option<Vec<u8>>>,
+    (rebuilt_tree, rebuilt): (&Utf8Path, &Manifest),
 ) -> Result<Option<Finding>> {
-    let is_same = |other: &&Artifact| {
-        (&other.target, &other.package, &other.bin)
-            == (&artifact.target, &artifact.package, &artifact.bin)
-    };
-    let Some(other) = rebuilt.artifacts.iter().find(is_same) else {
+    let mut others = rebuilt.artifacts.iter();
+    let Some(other) = others.find(|other| is_same(artifact, other)) else {
         let help = "the commit does not build it";
         let found = "no second build";
         return Ok(Some(finding(
@@ -334,10 +335,10 @@ fn compared(
     if other.sha256 == artifact.sha256 {
         return Ok(None);
     }
-    let (mine, theirs) = (
-        host.read(&tree.join(&artifact.path))?,
-        host.read(&rebuilt_tree.join(&other.path))?,
-    );
+    let Some(mine) = mine()? else {
+        return Ok(None);
+    };
+    let theirs = host.read(&rebuilt_tree.join(&other.path))?;
     let Some(difference) = difference(&mine, &theirs) else {
         // The file is not the one that the manifest lists, which is a finding of its own.
         return Ok(None);

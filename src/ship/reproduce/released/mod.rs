@@ -130,7 +130,7 @@ pub fn differences(one: &Document, two: &Document) -> Vec<(String, String, Strin
 }
 
 /// Returns true if two statements differ in the run alone.
-pub fn is_same(one: &Statement, two: &Statement) -> bool {
+pub fn is_same_statement(one: &Statement, two: &Statement) -> bool {
     let mut other = two.clone();
     other.predicate.run_details = one.predicate.run_details.clone();
     *one == other

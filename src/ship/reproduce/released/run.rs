@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::archive::look::member;
 use crate::build::look::options;
 use crate::host::machine::Host;
-use crate::problem::{Failure, Problem, text};
+use crate::problem::{Failure, Problem, Result, text};
 use crate::project::look::context;
-use crate::ship::reproduce::released::{differences, is_listed, is_same, manifest};
-use crate::ship::reproduce::run::{Checkout, groups, rebuild};
+use crate::ship::reproduce::released::{differences, is_listed, is_same_statement, manifest};
+use crate::ship::reproduce::run::{Checkout, compared, groups, is_same, rebuild};
 use crate::ship::reproduce::{NOT_REPRODUCED, REPRODUCE_UNFIT};
+use crate::tree::manifest::{Artifact, Manifest};
 use crate::tree::provenance::{self, Statement};
 use crate::tree::release::{Document, FileKind, NAME};
 use crate::verify::finding::{Finding, finding};
@@ -56,10 +58,11 @@ pub fn reproduce(
     let scratch = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
     let checkout = Checkout::clone(host, &project.workspace.root, scratch)?;
     let mut trees = Vec::new();
+    let mut manifests = Vec::new();
     for (at, (key, group)) in groups.iter().enumerate() {
         checkout.move_to(host, key.0)?;
         let place = scratch.join(format!("build-{at}"));
-        rebuild(host, key, group, &checkout.workspace, &place)?;
+        manifests.push(rebuild(host, key, group, &checkout.workspace, &place)?);
         trees.push(place.join("tree"));
     }
     let place = scratch.join("release");
@@ -81,18 +84,36 @@ pub fn reproduce(
             "build the commit again, unpack both, and compare them with `diffoscope`",
         )
     };
-    let mut findings: Vec<Finding> = differences
-        .into_iter()
-        .map(|(path, found, expected)| {
-            let of = |digest: String| format!("digest {digest}");
+    let mut findings = Vec::new();
+    for (path, found, expected) in differences {
+        // Where a program differs can be told.
+        let mut artifacts = manifest.artifacts.iter();
+        let artifact = artifacts.find(|artifact| artifact.path == path);
+        let again = artifact.and_then(|artifact| {
+            let is_of = |rebuilt: &&Manifest| {
+                let mut others = rebuilt.artifacts.iter();
+                others.any(|other| is_same(artifact, other))
+            };
+            let at = manifests.iter().position(|rebuilt| is_of(&rebuilt))?;
+            Some((artifact, (trees[at].as_path(), &manifests[at])))
+        });
+        let told = match again {
+            Some((artifact, again)) => {
+                let mine = || program(host, directory, &document, artifact);
+                compared(host, artifact, mine, again)?
+            }
+            None => None,
+        };
+        let of = |digest: String| format!("digest {digest}");
+        findings.push(told.unwrap_or_else(|| {
             finding(
                 &path,
                 of(found),
                 format!("{}, of the second release", of(expected)),
             )
-        })
-        .collect();
-    if !is_known && !again.is_some_and(|again| is_same(&statement, &again)) {
+        }));
+    }
+    if !is_known && !again.is_some_and(|again| is_same_statement(&statement, &again)) {
         let found = "another provenance than that of the second release".to_owned();
         findings.push(finding(
             provenance::NAME,
@@ -105,6 +126,26 @@ pub fn reproduce(
     host.shell
         .status("Released", &format!("{count} again, {others}"));
     Ok(findings)
+}
+
+/// Reads a program out of the first archive of its build.
+fn program(
+    host: &Host,
+    directory: &Utf8Path,
+    document: &Document,
+    artifact: &Artifact,
+) -> Result<Option<Vec<u8>>> {
+    let builds = document.builds.iter();
+    let mut of_program = builds
+        .filter(|build| (&build.package, &build.target) == (&artifact.package, &artifact.target));
+    let archive = of_program.find_map(|build| build.archives.first());
+    match archive {
+        Some(archive) => {
+            let archive = host.absolute(&directory.join(archive));
+            member(host, &archive, &artifact.path, artifact.size)
+        }
+        None => Ok(None),
+    }
 }
 
 fn unfit(directory: &Utf8Path, why: &str) -> Problem {

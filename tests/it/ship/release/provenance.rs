@@ -182,6 +182,13 @@ fn a_release_is_built_and_packed_again() {
     // A program of another time: what is made of it is not named, too.
     project.xpkg_with(&[("WHEN", "today")], &release).ok();
     assert_eq!(found(&project), [format!("not-reproduced {stem}/hello")]);
+    let run = project.xpkg("verify out --reproduce");
+    let line = run.stdout.lines().find(|line| line.contains("/hello: "));
+    let line = line.unwrap_or_else(|| panic!("{}", run.stdout));
+    assert!(
+        line.contains("today") && line.contains(" in .rodata"),
+        "{line}"
+    );
     // What does not say how it was built.
     project.write(
         "xpkg.toml",
