@@ -244,7 +244,7 @@ fn fill(cell: &Cell, scratch: &Path) -> Result<Record, String> {
     } else {
         (*line).to_owned()
     };
-    let Some(mut start) = starter(system.starter, scratch) else {
+    let Some(mut start) = starter(system.starter, target, scratch) else {
         return record("checked", String::new());
     };
     let ran = start
@@ -286,9 +286,11 @@ fn findings(said: &str) -> String {
 
 /// The command before a program, of the tools that `cargo xtask setup` installs; `None` if nothing
 /// starts it.
-fn starter(starter: Starter, scratch: &Path) -> Option<Command> {
+fn starter(starter: Starter, target: &str, scratch: &Path) -> Option<Command> {
     match starter {
         Starter::None => None,
+        // The wine here has 64 bits only.
+        Starter::Wine if target.starts_with("i686-") => None,
         Starter::Wasmtime => {
             let mut command = cells::limited("120");
             command.arg(pypi::wasmtime()).args(["run", "-C", "cache=n"]);
