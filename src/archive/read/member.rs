@@ -4,6 +4,7 @@ use std::io::{self, BufReader, Read, Seek};
 
 use flate2::bufread::DeflateDecoder;
 use rawzip::{CompressionMethod, ZipArchive};
+use tar::EntryType;
 
 use crate::archive::packing::Packing;
 use crate::archive::read::file::PIECE;
@@ -37,7 +38,8 @@ fn of_tar(stream: impl Read, path: &str, size: u64) -> io::Result<Option<Vec<u8>
     let mut archive = tar::Archive::new(stream);
     for entry in archive.entries()? {
         let entry = entry?;
-        if *entry.path_bytes() == *path.as_bytes() && entry.header().entry_type().is_file() {
+        let is_regular = entry.header().entry_type() == EntryType::Regular;
+        if is_regular && *entry.path_bytes() == *path.as_bytes() {
             return bounded(entry, size).map(Some);
         }
     }
