@@ -125,7 +125,9 @@ mod tests {
             &rustc,
             None,
         );
-        let flags: Vec<String> = named.rustflags().collect();
+        // On Windows, the sources' directory is joined by a backslash, as rustc itself joins it.
+        let flags = named.rustflags().map(|flag| flag.replace('\\', "/"));
+        let flags: Vec<String> = flags.collect();
         assert_eq!(
             flags,
             [
