@@ -23,6 +23,7 @@ mod npm;
 mod others;
 mod probes;
 mod pypi;
+mod reproduce;
 mod setup;
 mod stores;
 mod suite;
@@ -53,7 +54,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     ),
     (
         "bench",
-        "xpkg against plain cargo in turn: medians, spread, bounds [archives|publish] [--cold N] \
+        "xpkg against plain cargo in turn: medians, spread, bounds [archives|publish|probes] [--cold N] \
          [--warm N] [--gigabytes N]; `--peers [CASE…]`, the same beside cargo-zigbuild, sha256sum, tar and skopeo; \
          `--growth [--rounds N] [--largest BINS]`, generated workspaces of up to 4,800 bins",
         bench::run,
@@ -77,6 +78,11 @@ const TASKS: &[(&str, &str, Task)] = &[
         "published programs for four targets, by xpkg and by cargo-zigbuild, built and run; hours \
          [FILTER] [--again] [--table]",
         wild::run,
+    ),
+    (
+        "reproduce",
+        "fixtures and published programs, built again in another checkout with another home, toolchain, locale,          umask and number of jobs: equal, or what differs; an hour [FILTER] [--again] [--table]",
+        reproduce::run,
     ),
     (
         "corpus",

@@ -24,14 +24,14 @@ const TARGETS: &[Target] = &[
 ];
 
 /// A program of the registry.
-struct Program {
-    package: &'static str,
-    version: &'static str,
-    bin: &'static str,
+pub struct Program {
+    pub package: &'static str,
+    pub version: &'static str,
+    pub bin: &'static str,
     /// What its build is an example of.
     shows: &'static str,
     /// Features that make it complete in itself, if its default is not.
-    selection: &'static [&'static str],
+    pub selection: &'static [&'static str],
 }
 
 const fn program(
@@ -50,7 +50,7 @@ const fn program(
 }
 
 /// The smallest first, so that a run that is stopped has the most to show.
-const PROGRAMS: &[Program] = &[
+pub const PROGRAMS: &[Program] = &[
     program("hyperfine", "1.20.0", "hyperfine", "pure Rust"),
     program("zoxide", "0.10.0", "zoxide", "pure Rust"),
     program("just", "1.59.0", "just", "pure Rust"),
@@ -120,7 +120,7 @@ const PROGRAMS: &[Program] = &[
 
 /// Builds without link-time optimization and with little of the other: the links are compared, not
 /// the speed of the programs.
-const PROFILE: &[(&str, &str)] = &[
+pub const PROFILE: &[(&str, &str)] = &[
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
@@ -197,54 +197,9 @@ impl Wild {
         }
         let ways: Vec<&str> = cells.iter().map(|cell| cell.way).collect();
         cells::prepare(TARGETS, &ways)?;
-        setup::packages(TOOLS)?;
+        install_tools()?;
         let logs = self.scratch.join("logs");
         std::fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))
-    }
-
-    /// The sources of a program, as they are published. cargo fetches them as a dependency.
-    fn sources(&self, program: &Program) -> Result<PathBuf, String> {
-        let name = format!("{}-{}", program.package, program.version);
-        let place = self.scratch.join("sources").join(&name);
-        if place.join("Cargo.toml").exists() {
-            return Ok(place);
-        }
-        let fetch = self.scratch.join("fetch");
-        let _ = std::fs::remove_dir_all(&fetch);
-        std::fs::create_dir_all(fetch.join("src"))
-            .map_err(|error| format!("{}: {error}", fetch.display()))?;
-        cells::write(&fetch.join("src/lib.rs"), "")?;
-        cells::write(
-            &fetch.join("Cargo.toml"),
-            &format!(
-                "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
-                 [dependencies]\n\"{}\" = {{ version = \"={}\", default-features = false }}\n",
-                program.package, program.version
-            ),
-        )?;
-        ask(cargo(&["fetch", "--quiet"]).current_dir(&fetch))?;
-        let registry = cargo_home().join("registry/src");
-        let fetched = std::fs::read_dir(&registry)
-            .map_err(|error| format!("{}: {error}", registry.display()))?
-            .flatten()
-            .map(|entry| entry.path().join(&name))
-            .find(|path| path.join("Cargo.toml").exists())
-            .ok_or_else(|| format!("{name} is not in {}", registry.display()))?;
-        let sources = self.scratch.join("sources");
-        std::fs::create_dir_all(&sources)
-            .map_err(|error| format!("{}: {error}", sources.display()))?;
-        Command::new("cp")
-            .arg("-r")
-            .arg(&fetched)
-            .arg(&sources)
-            .go()?;
-        // This repository's workspace is above it.
-        let manifest = place.join("Cargo.toml");
-        let text = cells::read(&manifest)?;
-        if !text.lines().any(|line| line.starts_with("[workspace")) {
-            cells::write(&manifest, &format!("{text}\n[workspace]\n"))?;
-        }
-        Ok(place)
     }
 
     fn fill(&self, cell: &Cell) -> Result<Record, String> {
@@ -253,7 +208,7 @@ impl Wild {
             target,
             way,
         } = cell;
-        let sources = self.sources(program)?;
+        let sources = sources(&self.scratch, program)?;
         let log = self.log(cell);
         let work = self.work(cell)?;
         let selection: Vec<&str> = ["--bin", program.bin]
@@ -309,7 +264,56 @@ impl Wild {
     }
 }
 
-fn cargo_home() -> PathBuf {
+/// Installs what their build scripts call.
+pub fn install_tools() -> Result<(), String> {
+    setup::packages(TOOLS)
+}
+
+/// The sources of a program, as they are published. cargo fetches them as a dependency.
+pub fn sources(scratch: &Path, program: &Program) -> Result<PathBuf, String> {
+    let name = format!("{}-{}", program.package, program.version);
+    let place = scratch.join("sources").join(&name);
+    if place.join("Cargo.toml").exists() {
+        return Ok(place);
+    }
+    let fetch = scratch.join("fetch");
+    let _ = std::fs::remove_dir_all(&fetch);
+    std::fs::create_dir_all(fetch.join("src"))
+        .map_err(|error| format!("{}: {error}", fetch.display()))?;
+    cells::write(&fetch.join("src/lib.rs"), "")?;
+    cells::write(
+        &fetch.join("Cargo.toml"),
+        &format!(
+            "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n\
+             [dependencies]\n\"{}\" = {{ version = \"={}\", default-features = false }}\n",
+            program.package, program.version
+        ),
+    )?;
+    ask(cargo(&["fetch", "--quiet"]).current_dir(&fetch))?;
+    let registry = cargo_home().join("registry/src");
+    let fetched = std::fs::read_dir(&registry)
+        .map_err(|error| format!("{}: {error}", registry.display()))?
+        .flatten()
+        .map(|entry| entry.path().join(&name))
+        .find(|path| path.join("Cargo.toml").exists())
+        .ok_or_else(|| format!("{name} is not in {}", registry.display()))?;
+    let sources = scratch.join("sources");
+    std::fs::create_dir_all(&sources).map_err(|error| format!("{}: {error}", sources.display()))?;
+    Command::new("cp")
+        .arg("-r")
+        .arg(&fetched)
+        .arg(&sources)
+        .go()?;
+    // This repository's workspace is above it.
+    let manifest = place.join("Cargo.toml");
+    let text = cells::read(&manifest)?;
+    if !text.lines().any(|line| line.starts_with("[workspace")) {
+        cells::write(&manifest, &format!("{text}\n[workspace]\n"))?;
+    }
+    Ok(place)
+}
+
+pub fn cargo_home() -> PathBuf {
     std::env::var_os("CARGO_HOME").map_or_else(
         || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cargo"),
         PathBuf::from,
