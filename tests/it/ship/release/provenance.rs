@@ -189,6 +189,18 @@ fn a_release_is_built_and_packed_again() {
         line.contains("today") && line.contains(" in .rodata"),
         "{line}"
     );
+    // A zip is read, too, and what cannot be read loses no finding.
+    let tar = format!("out/{stem}.tar.gz");
+    let zip = std::fs::read(project.path(&format!("out/{stem}.zip"))).unwrap();
+    for (bytes, expected) in [(zip.as_slice(), " in .rodata"), (b"nothing", "digest ")] {
+        std::fs::write(project.path(&tar), bytes).unwrap();
+        let run = project.xpkg("verify out --reproduce");
+        let program = format!("  {stem}/hello: ");
+        let line = run.stdout.lines().find(|line| line.starts_with(&program));
+        let line = line.unwrap_or_else(|| panic!("{}\n{}", run.stdout, run.stderr));
+        assert!(line.contains(expected), "{line}");
+    }
+    std::fs::remove_dir_all(project.path("out")).unwrap();
     // What does not say how it was built.
     project.write(
         "xpkg.toml",
