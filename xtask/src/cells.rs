@@ -251,6 +251,28 @@ pub fn build(way: &str, target: &str, selection: &[&str], at: &Path, work: &Path
             .arg(work.join("tree")),
         _ => command.arg(zigbuild()).args(["zigbuild", "--release"]),
     };
+    completed(command, target, selection, at, work)
+}
+
+/// The plan of a build by xpkg.
+pub fn plan(target: &str, selection: &[&str], at: &Path, work: &Path) -> Command {
+    let mut command = limited(BUILD_LIMIT);
+    command.arg(root().join("target/release/cargo-xpkg")).args([
+        "plan",
+        "--message-format",
+        "json",
+    ]);
+    completed(command, target, selection, at, work)
+}
+
+/// The command with what every tool is told.
+fn completed(
+    mut command: Command,
+    target: &str,
+    selection: &[&str],
+    at: &Path,
+    work: &Path,
+) -> Command {
     command
         .args(selection)
         .args(["--target", target, "--locked", "--target-dir"])

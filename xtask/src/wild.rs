@@ -5,7 +5,8 @@
 //! program/target/way; the records are in target/wild/results.tsv. All of them take hours. The
 //! targets of a program share its build scripts and procedural macros, which count for the first one
 //! of each way. The results that the guide shows are kept in fixtures/wild/results.tsv: copy the file
-//! there after a run that is worth it.
+//! there after a run that is worth it. The note of a cell of xpkg also has where the plan of that
+//! build was wrong.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,6 +16,9 @@ use std::process::Command;
 use crate::cells::{self, AARCH64, ARM, Record, Results, Target, WAYS, Wanted};
 use crate::command::{Go as _, ask, cargo, root};
 use crate::setup;
+use crate::wild::held::Plan;
+
+mod held;
 
 const TARGETS: &[Target] = &[
     ("x86_64-unknown-linux-musl", None),
@@ -118,11 +122,10 @@ pub const PROGRAMS: &[Program] = &[
     program("atuin", "18.24.4", "atuin", "protoc, SQLite bundled"),
 ];
 
-/// Builds without link-time optimization and with little of the other: the links are compared, not
-/// the speed of the programs.
-pub const PROFILE: &[(&str, &str)] = &[
+/// Builds without optimization: the links are compared, not the speed of the programs.
+const PROFILE: &[(&str, &str)] = &[
     ("CARGO_PROFILE_RELEASE_LTO", "off"),
-    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0"),
     ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
 ];
 
@@ -148,6 +151,9 @@ pub fn run(args: &[String]) -> Result<(), String> {
     print!("{}", table(&results));
     Ok(())
 }
+
+/// Start of the parts of a note that tell where a plan was wrong.
+const PLAN: &str = "plan: ";
 
 /// Records that the guide shows.
 const KEPT: &str = "fixtures/wild/results.tsv";
@@ -218,12 +224,26 @@ impl Wild {
             .collect();
         let mut command = cells::build(way, target.0, &selection, &sources, &work);
         command.envs(PROFILE.iter().copied());
+        let plan = if *way == "xpkg" {
+            let mut plan = cells::plan(target.0, &selection, &sources, &work);
+            plan.envs(PROFILE.iter().copied());
+            Some(Plan::asked(plan)?)
+        } else {
+            None
+        };
         let (built, seconds) = cells::timed(command, &log)?;
+        let (triple, _) = cells::split(target.0);
+        let misses = match &plan {
+            Some(plan) => plan.misses(built.status.success(), triple, &work)?,
+            None => Vec::new(),
+        };
         let record = |outcome: &str, note: String| {
+            let misses = misses.iter().map(|miss| format!("{PLAN}{miss}"));
+            let notes: Vec<String> = std::iter::once(note).chain(misses).collect();
             Ok(Record {
                 outcome: outcome.to_owned(),
                 seconds,
-                note,
+                note: notes.join("; "),
             })
         };
         if !built.status.success() {
@@ -329,7 +349,7 @@ fn table(results: &BTreeMap<String, Record>) -> String {
         targets.join(" | "),
         "---|".repeat(targets.len())
     );
-    let mut failed = String::new();
+    let (mut failed, mut wrong) = (String::new(), String::new());
     for program in PROGRAMS {
         let name = format!("{} {}", program.package, program.version);
         let _ = write!(text, "| {name} | {} |", program.shows);
@@ -338,13 +358,24 @@ fn table(results: &BTreeMap<String, Record>) -> String {
                 .iter()
                 .map(|way| {
                     let name = format!("{}/{target}/{way}", program.package);
-                    match results.get(&name) {
+                    let record = results.get(&name);
+                    let notes = record.map_or("", |record| &record.note).split("; ");
+                    let (misses, notes): (Vec<&str>, Vec<&str>) =
+                        notes.partition(|note| note.starts_with(PLAN));
+                    for miss in misses {
+                        let _ = write!(wrong, "\n- `{name}`: {}", &miss[PLAN.len()..]);
+                    }
+                    match record {
                         Some(record) if record.outcome == "ok" => {
                             format!("{:.0} s", record.seconds)
                         }
                         Some(record) => {
-                            let _ =
-                                write!(failed, "\n- `{name}` {}: {}", record.outcome, record.note);
+                            let _ = write!(
+                                failed,
+                                "\n- `{name}` {}: {}",
+                                record.outcome,
+                                notes.join("; ")
+                            );
                             record.outcome.clone()
                         }
                         None => "-".to_owned(),
@@ -358,5 +389,13 @@ fn table(results: &BTreeMap<String, Record>) -> String {
         }
         text.push('\n');
     }
-    text + &failed + if failed.is_empty() { "" } else { "\n" }
+    for (what, list) in [
+        ("Where a cell ended", failed),
+        ("Where a plan was wrong", wrong),
+    ] {
+        if !list.is_empty() {
+            let _ = writeln!(text, "\n{what}:\n{list}");
+        }
+    }
+    text
 }
