@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::build::cache;
 use crate::build::cache::used::{Messages, Used};
 use crate::build::cargo_call::Call;
+use crate::build::compile::BuiltBin;
 use crate::build::compiler_cache::CacheReport;
 use crate::build::compiler_cache::run::Servers;
 use crate::build::look::locked;
@@ -426,6 +427,7 @@ fn build_target(
         let failed = files.as_ref().err().map(Failure::name);
         timer.add(StepKind::Inspect, Some(&name), began, failed);
         let files = files?;
+        report_beside(host, &bins);
         for packages in &target.packages {
             let library = files.iter().find(|file| file.path == packages.library);
             if let Some(library) = library {
@@ -442,6 +444,20 @@ fn build_target(
     Ok((artifacts, has_compiled))
 }
 
+/// Tells which files that cargo wrote for the bins are not in the tree, which has what runs.
+fn report_beside(host: &Host, bins: &[BuiltBin]) {
+    let beside: Vec<&Utf8Path> = bins
+        .iter()
+        .flat_map(|bin| &bin.beside)
+        .map(Utf8PathBuf::as_path)
+        .collect();
+    if let Some(directory) = beside.first().and_then(|file| file.parent()) {
+        let names = text::list(beside.iter().filter_map(|file| file.file_name()));
+        let text = format!("{names}, not part of the tree: it stays in {directory}");
+        host.shell.status("Noting", &text);
+    }
+}
+
 /// Locks the directory that a call builds in.
 fn lock_artifacts(host: &Host, target: &TargetPlan, call: &Call) -> Result<FileLock> {
     if let Some(image) = &target.toolchain.candidate.image {
@@ -451,7 +467,7 @@ fn lock_artifacts(host: &Host, target: &TargetPlan, call: &Call) -> Result<FileL
         return host.lock(&path, &format!("in `{}`", image.target_dir));
     }
     let directory = call.artifacts.path();
-    build::compile::reject_links(host, &call.artifacts, &call.artifacts.below)?;
+    build::look::reports::reject_links(host, &call.artifacts, &call.artifacts.below)?;
     host.create_target_dir(&call.artifacts.target_dir)?;
     host.create_dir_all(&directory)?;
     host.lock(&directory.join(LOCK_NAME), &format!("in `{directory}`"))

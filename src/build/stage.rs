@@ -188,6 +188,7 @@ impl Staging<'_> {
             file,
             features,
             identity,
+            beside: _,
         } = bin;
         let name = output.bin.label();
         let read = file.read(self.host).map_err(|problem| vec![problem])?;

@@ -8,7 +8,7 @@ use crate::build::cache::key::{self, Key};
 use crate::build::cache::prune::{self, Pruned};
 use crate::build::cache::{look, write};
 use crate::build::cargo_call::ArtifactDir;
-use crate::build::compile;
+use crate::build::look::reports;
 use crate::build::look::request::RunRequest;
 use crate::build::look::session::Session;
 use crate::commands::args::{MessageFormat, RunArgs};
@@ -196,7 +196,7 @@ fn prune(host: &Host, args: CachePruneArgs) -> Result<(), Failure> {
             target_dir: target_dir.clone(),
             below: below.clone(),
         };
-        compile::reject_links(host, &place, below)?;
+        reports::reject_links(host, &place, below)?;
         let _cargos = cargo_locks(host, &directory)?;
         let pruned = prune::decide(below.clone(), &look::entries(host, &directory)?, units);
         if !dry_run {

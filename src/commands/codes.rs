@@ -77,6 +77,7 @@ const LISTS: &[&[Code]] = &[
     crate::tree::staged::CODES,
     crate::build::cache::CODES,
     crate::build::compile::CODES,
+    crate::build::look::reports::CODES,
     crate::verify::rules::machine::CODES,
     crate::verify::rules::libc::CODES,
     crate::verify::rules::macos::CODES,

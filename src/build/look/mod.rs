@@ -3,6 +3,7 @@
 pub mod doctor;
 pub mod locked;
 pub mod options;
+pub mod reports;
 pub mod request;
 pub mod session;
 pub mod source;

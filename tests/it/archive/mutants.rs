@@ -12,7 +12,7 @@ use camino::Utf8Path;
 use cargo_xpkg::archive::entry::EntryKind;
 use cargo_xpkg::archive::limits::Limits;
 use cargo_xpkg::archive::look::read;
-use cargo_xpkg::build::compile;
+use cargo_xpkg::build::look::reports;
 use cargo_xpkg::host::machine::Host;
 use cargo_xpkg::host::shell::Shell;
 use cargo_xpkg::inspect::{comments, inspect};
@@ -463,7 +463,7 @@ fn take(host: &Host, way: Way, bytes: &[u8], path: &Utf8Path, limits: &Limits) {
         }
         Way::Message => {
             for line in String::from_utf8_lossy(bytes).lines() {
-                let _ = compile::executable(line);
+                let _ = reports::executable(line);
                 let _ = serde_json::from_str::<cargo_metadata::Message>(line);
             }
         }

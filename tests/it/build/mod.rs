@@ -719,6 +719,35 @@ fn strip_is_the_same_for_every_linker() {
     assert_eq!(stripped, [true, true]);
 }
 
+/// Debug information in a file of its own: `hello.dwp` beside the bin.
+#[test]
+fn what_cargo_writes_beside_a_bin_is_told_and_not_staged() {
+    let project = Project::of("hello").with("musl-gcc");
+    project.append(
+        "Cargo.toml",
+        "\n[profile.release]\ndebug = 1\nsplit-debuginfo = \"packed\"\n",
+    );
+    let run = project.xpkg(&format!("build --target {HOST},{X86_MUSL}"));
+    let noted: Vec<&str> = run
+        .stderr
+        .lines()
+        .filter_map(|line| line.split_once("Noting ").map(|(_, noted)| noted))
+        .collect();
+    let expected = [HOST, X86_MUSL].map(|target| {
+        let directory = project.path(&format!("target/{target}/release"));
+        format!(
+            "`hello.dwp`, not part of the tree: it stays in {}",
+            directory.display()
+        )
+    });
+    assert_eq!(noted, expected);
+    assert!(
+        project
+            .path("target/x86_64-unknown-linux-gnu/release/hello.dwp")
+            .exists()
+    );
+}
+
 #[test]
 fn a_gnu_bin_tells_what_it_needs() {
     let project = Project::of("hello").with("aarch64-linux-gnu-gcc");
