@@ -249,6 +249,29 @@ impl Target {
         format!("{}-{}", self.arch.gnu, self.system.gnu)
     }
 
+    /// Returns Debian's multiarch name, which directories of libraries have: `i386-linux-gnu`.
+    ///
+    /// Source: <https://wiki.debian.org/Multiarch/Tuples>
+    pub fn multiarch(&self) -> String {
+        let arch = if self.arch.name == "x86" {
+            "i386"
+        } else {
+            self.arch.gnu
+        };
+        format!("{arch}-{}", self.system.gnu)
+    }
+
+    /// Returns the prefix of Debian's cross toolchain, in whose directory below `/usr` its C library
+    /// is: one of i686 serves i586 as well.
+    pub fn debian_prefix(&self) -> String {
+        let arch = if self.arch.name == "x86" {
+            "i686"
+        } else {
+            self.arch.gnu
+        };
+        format!("{arch}-{}", self.system.gnu)
+    }
+
     /// Returns true if a compiler of this `machine` (`Target:` of its `-v`) compiles for this
     /// processor.
     pub fn same_arch(&self, machine: &str) -> bool {
@@ -460,5 +483,34 @@ mod tests {
         assert!(target("i686-unknown-linux-gnu").same_family("x86_64-linux-gnu"));
         assert!(target("x86_64-unknown-linux-gnu").same_family("amd64-linux-gnu"));
         assert!(!target("x86_64-unknown-linux-gnu").same_family("aarch64-poky-linux"));
+    }
+
+    #[test]
+    fn debian_names_directories_and_toolchains_in_two_ways() {
+        let check = |triple: &str, expected: [&str; 3]| {
+            let target = Target::of_triple(triple).unwrap();
+            let names = [
+                target.gnu_name(),
+                target.multiarch(),
+                target.debian_prefix(),
+            ];
+            assert_eq!(names, expected);
+        };
+        let i686 = "i686-linux-gnu";
+        check("i686-unknown-linux-gnu", [i686, "i386-linux-gnu", i686]);
+        check(
+            "i586-unknown-linux-gnu",
+            ["i586-linux-gnu", "i386-linux-gnu", i686],
+        );
+        check(
+            "i686-unknown-linux-musl",
+            ["i686-linux-musl", "i386-linux-musl", "i686-linux-musl"],
+        );
+        check("armv7-unknown-linux-gnueabihf", ["arm-linux-gnueabihf"; 3]);
+        check("riscv64gc-unknown-linux-gnu", ["riscv64-linux-gnu"; 3]);
+        check(
+            "powerpc64le-unknown-linux-gnu",
+            ["powerpc64le-linux-gnu"; 3],
+        );
     }
 }

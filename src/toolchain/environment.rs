@@ -308,7 +308,7 @@ fn runner(case: &TargetContext, tools: &Tools) -> Option<String> {
             // cargo splits a runner at its spaces, and quotes mean nothing to it.
             Some(libraries) if libraries.sysroot.as_str().contains(' ') => return None,
             Some(libraries) => format!(" -L {}", libraries.sysroot),
-            None => format!(" -L /usr/{}", case.target.gnu_name()),
+            None => format!(" -L /usr/{}", case.target.debian_prefix()),
         },
         // The libraries of this machine may be for newer processors; a static program has its own.
         _ => level::cpu(case.target.arch)
@@ -384,7 +384,7 @@ fn cmake_file(case: &TargetContext, tools: &Tools) -> Option<ToolFile> {
     // empty.
     let root = match &tools.libraries {
         Some(libraries) if libraries.sysroot != "/" => libraries.sysroot.clone(),
-        Some(_) => format!("/usr/{}", target.gnu_name()).into(),
+        Some(_) => format!("/usr/{}", target.debian_prefix()).into(),
         // Beside the directory of this file: its own path would be another one on each machine.
         None => Utf8PathBuf::new(),
     };

@@ -196,6 +196,8 @@ pub struct TargetFacts {
     pub packages: Option<PackageGraph>,
     /// Libraries of the system that its packages look for.
     pub libraries: Vec<SystemLibrary>,
+    /// True if the host's own compiler, with the target's argument, finds a C library.
+    pub multilib: bool,
     /// Libraries of Apple's SDK that its packages link.
     pub apple_libraries: Vec<AppleLibrary>,
     /// Apple's SDK, or why what was set is none; `None`: nothing was set.

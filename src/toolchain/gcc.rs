@@ -86,6 +86,7 @@ pub fn search_names(target: &Target, host: &str, on_path: &BTreeSet<String>) -> 
     let compilers: Vec<String> = names(target, host, on_path)
         .into_iter()
         .chain(musl)
+        .chain(multilib_argument(target, host).map(|_| HOSTS_OWN.to_owned()))
         .chain(mingw::ucrt_name(target))
         .collect();
     let companions = |cc: &String| {
@@ -111,7 +112,10 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
             .as_ref()
             .is_some_and(|machine| case.target.same_libc(machine))
     });
-    let found = found.map_err(|reason| mingw::only_ucrt(case).unwrap_or(reason))?;
+    let found = match (found, multilib(case)) {
+        (Err(_), Some(candidate)) => return Ok(vec![candidate]),
+        (found, _) => found.map_err(|reason| mingw::only_ucrt(case).unwrap_or(reason))?,
+    };
     let found = mingw::linking(case, found)?;
     let found = with_libc(case, found)?;
     let candidate = |cc: &Program| {
@@ -126,40 +130,85 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
         let Some(sysroot) = case.sysroot else {
             return assemble(case, LinkerKind::Gcc, cc.clone(), tools, reason);
         };
-        // Called through a script, so that every caller gets the sysroot.
         let arguments = [format!("--sysroot={sysroot}")];
-        let scripted = |program: &Program| {
-            let name = program.program.rsplit('/').next().unwrap_or_default();
-            script::compiler(case, program, name, &arguments)
-        };
-        let (wrapped, files) = scripted(cc);
-        let cxx = tools
-            .cxx
-            .as_ref()
-            .and_then(|name| case.program(name))
-            .map(scripted);
+        let reason = format!("{reason}, with `{}`", arguments[0]);
         let tools = Tools {
-            linker: Some(wrapped.program.clone()),
-            cc: Some(wrapped.clone()),
-            cxx: cxx.as_ref().map(|(cxx, _)| cxx.program.clone()),
             libraries: Some(Libraries::below(sysroot, case.target)),
             ..tools
         };
-        let mut candidate = assemble(
-            case,
-            LinkerKind::Gcc,
-            wrapped,
-            tools,
-            format!("{reason}, with `{}`", arguments[0]),
-        );
-        candidate.files.extend(files);
-        candidate
-            .files
-            .extend(cxx.into_iter().flat_map(|(_, files)| files));
-        candidate.path = Some(script::directory(case.tools));
-        candidate
+        scripted(case, cc, tools, &arguments, reason)
     };
     Ok(found.into_iter().map(candidate).collect())
+}
+
+/// Returns a candidate that is called through a script, so that every caller gets the arguments.
+fn scripted(
+    case: &TargetContext,
+    cc: &Program,
+    tools: Tools,
+    arguments: &[String],
+    reason: String,
+) -> Candidate {
+    let script = |program: &Program| {
+        let name = program.program.rsplit('/').next().unwrap_or_default();
+        script::compiler(case, program, name, arguments)
+    };
+    let (wrapped, files) = script(cc);
+    let cxx = tools
+        .cxx
+        .as_ref()
+        .and_then(|name| case.program(name))
+        .map(script);
+    let tools = Tools {
+        linker: Some(wrapped.program.clone()),
+        cc: Some(wrapped.clone()),
+        cxx: cxx.as_ref().map(|(cxx, _)| cxx.program.clone()),
+        ..tools
+    };
+    let mut candidate = assemble(case, LinkerKind::Gcc, wrapped, tools, reason);
+    candidate.files.extend(files);
+    candidate
+        .files
+        .extend(cxx.into_iter().flat_map(|(_, files)| files));
+    candidate.path = Some(script::directory(case.tools));
+    candidate
+}
+
+/// Targets that a host's own compiler serves with an argument: host, target, argument. rustc passes
+/// it to the linker, and cc-rs to the compiler.
+const MULTILIB: &[(&str, &str, &str)] = &[
+    ("x86_64-unknown-linux-gnu", "i686-unknown-linux-gnu", "-m32"),
+    (
+        "powerpc64-unknown-linux-gnu",
+        "powerpc-unknown-linux-gnu",
+        "-m32",
+    ),
+];
+
+/// Name of the compiler of [`MULTILIB`].
+pub const HOSTS_OWN: &str = "gcc";
+
+/// Returns the argument by which the host's own compiler compiles for the target.
+pub fn multilib_argument(target: &Target, host: &str) -> Option<&'static str> {
+    let row = MULTILIB
+        .iter()
+        .find(|(of_host, triple, _)| *of_host == host && *triple == target.triple())?;
+    Some(row.2)
+}
+
+/// Returns the host's own compiler with that argument, if it finds a C library for the target.
+fn multilib(case: &TargetContext) -> Option<Candidate> {
+    let argument = multilib_argument(case.target, &case.facts.rustc.host)?;
+    let cc = case
+        .program(HOSTS_OWN)
+        .filter(|_| case.target_facts.multilib && case.sysroot.is_none())?;
+    let reason = format!(
+        "`{HOSTS_OWN} {argument}` finds a C library for `{}`",
+        case.target.gnu_name()
+    );
+    let tools = Tools::with_companions(case, cc);
+    let arguments = [argument.to_owned()];
+    Some(scripted(case, cc, tools, &arguments, reason))
 }
 
 /// Returns the names of the target's compilers, among them all that were found.

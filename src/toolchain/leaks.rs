@@ -208,7 +208,7 @@ fn hosts_libraries(case: &LeakInput) -> Option<Leak> {
     if case.target.triple() == case.facts.rustc.host && case.target.floor.is_none() {
         return None;
     }
-    let host = Target::of_triple(&case.facts.rustc.host)?.gnu_name();
+    let host = Target::of_triple(&case.facts.rustc.host)?.multiarch();
     let hosts = |directory: &str| {
         directory.contains(&host)
             || ["/usr/lib/pkgconfig", "/usr/local/lib/pkgconfig"].contains(&directory)

@@ -141,7 +141,7 @@ fn help(
 
 /// Returns true if pkg-config looks into the directories of the target's packages of Debian.
 fn looks_in_multiarch(target: &Target, candidate: &Candidate) -> bool {
-    let directory = format!("/usr/lib/{}/pkgconfig", target.gnu_name());
+    let directory = format!("/usr/lib/{}/pkgconfig", target.multiarch());
     target.system.libc == Libc::Gnu
         && candidate
             .variables

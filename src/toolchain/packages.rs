@@ -93,12 +93,11 @@ fn is_mingw(target: &Target) -> bool {
 /// ARMv7 there, so nothing fits ARMv6.
 fn debian_name(target: &Target) -> Option<String> {
     let gnu = match target.arch.prefix {
-        "i586" => target.gnu_name().replacen("i586", "i686", 1),
         "arm" if target.system.gnu.ends_with("hf") => return None,
         _ if target.system.os == Os::Windows && !is_mingw(target) => return None,
         "x86_64" if target.system.os == Os::Windows => "mingw-w64-x86-64".to_owned(),
         "i686" if target.system.os == Os::Windows => "mingw-w64-i686".to_owned(),
-        _ => target.gnu_name(),
+        _ => target.debian_prefix(),
     };
     Some(gnu.replace('_', "-"))
 }

@@ -44,7 +44,7 @@ impl Libraries {
         Self {
             sysroot: "/".into(),
             pkg_config: vec![
-                format!("/usr/lib/{}/pkgconfig", target.gnu_name()).into(),
+                format!("/usr/lib/{}/pkgconfig", target.multiarch()).into(),
                 "/usr/share/pkgconfig".into(),
             ],
         }
@@ -53,7 +53,7 @@ impl Libraries {
     /// Returns the paths below a sysroot.
     pub fn below(sysroot: &Utf8Path, target: &Target) -> Self {
         let places = [
-            format!("usr/lib/{}/pkgconfig", target.gnu_name()),
+            format!("usr/lib/{}/pkgconfig", target.multiarch()),
             "usr/lib/pkgconfig".to_owned(),
             "usr/share/pkgconfig".to_owned(),
         ];

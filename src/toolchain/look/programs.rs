@@ -163,7 +163,7 @@ pub fn start_files(
             .values()
             .filter(is_gcc)
             .map(|program| {
-                let asked = threads.spawn(|| start_file(host, root, program));
+                let asked = threads.spawn(|| start_file(host, root, program, None));
                 (program.program.clone(), asked)
             })
             .collect();
@@ -193,20 +193,47 @@ enum StartFile {
     Unknown,
 }
 
-/// Asks a compiler for its start file; without one it prints the bare name. A found file is cached
-/// as long as it exists.
-fn start_file(host: &Host, root: &Utf8Path, program: &Program) -> StartFile {
+/// Returns true if the host's own compiler finds its start file with this argument.
+pub fn is_multilib(
+    host: &Host,
+    root: &Utf8Path,
+    programs: &BTreeMap<String, Program>,
+    argument: Option<&str>,
+) -> bool {
+    let program = programs.get(gcc::HOSTS_OWN);
+    let answer = program
+        .zip(argument)
+        .map(|(program, argument)| start_file(host, root, program, Some(argument)));
+    matches!(answer, Some(StartFile::Found(_)))
+}
+
+/// Asks a compiler for its start file, with an argument if one chooses the target; without one it
+/// prints the bare name. A found file is cached as long as it exists.
+fn start_file(
+    host: &Host,
+    root: &Utf8Path,
+    program: &Program,
+    argument: Option<&str>,
+) -> StartFile {
     let key = program
         .path
         .as_ref()
         .and_then(|path| host.identity(path))
-        .map(|identity| format!("{}\n{identity}\n{}", program.program, gcc::START_FILE));
+        .map(|identity| {
+            let argument = argument.unwrap_or_default();
+            format!(
+                "{}\n{identity}\n{}{argument}",
+                program.program,
+                gcc::START_FILE
+            )
+        });
     let kept = key.and_then(|key| cache::place(host, "programs", &key));
     let file: Option<Utf8PathBuf> = cache::read(host, kept.as_deref());
     if let Some(file) = file.filter(|file| host.is_file(file)) {
         return StartFile::Found(file);
     }
     let question = Invocation::new(&program.program, root)
+        .args(argument)
         .arg(format!("-print-file-name={}", gcc::START_FILE));
     let Ok(output) = host.capture_bounded(&question, LIMIT) else {
         return StartFile::Unknown;

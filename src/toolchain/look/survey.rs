@@ -20,6 +20,7 @@ use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::clang::look::clang_finds;
 use crate::toolchain::environment::{DEPLOYMENT_TARGET, ENV_VARS, SDKROOT};
 use crate::toolchain::facts::{AppleSdk, ClangFinds, Facts, HostFacts, TargetFacts, Zig, ZigTools};
+use crate::toolchain::gcc;
 use crate::toolchain::image::facts::ImageFacts;
 use crate::toolchain::image::look::exposed;
 use crate::toolchain::image::look::probing::ProbeOptions;
@@ -267,6 +268,12 @@ impl Survey<'_, '_> {
                 wasi_sysroots: wasm::look::find(self.host, &project.workspace.root, request),
                 runner: runner(self.host, &request.target, &project.rustc.host),
                 c_packages: leveled(project, scope, &profiles, packages, Side::Target),
+                multilib: programs::is_multilib(
+                    self.host,
+                    &project.workspace.root,
+                    &programs,
+                    gcc::multilib_argument(&request.target, &project.rustc.host),
+                ),
                 libraries: libraries.into_iter().map(SystemLibrary::unknown).collect(),
                 cautions,
                 apple_libraries,

@@ -30,6 +30,33 @@ fn a_compiler_for_the_very_libc_comes_before_rust_lld() {
     );
 }
 
+/// Debian's gcc-multilib, and no compiler for i686 beside it.
+#[test]
+fn the_hosts_own_compiler_serves_a_target_that_an_argument_chooses() {
+    let host = "gcc=x86_64-linux-gnu g++=x86_64-linux-gnu";
+    check(
+        &format!("{host} multilib"),
+        "i686-unknown-linux-gnu",
+        "gcc CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER=xpkg-gcc \
+         CC_i686_unknown_linux_gnu=xpkg-gcc CXX_i686_unknown_linux_gnu=xpkg-g++",
+    );
+    check(
+        &format!("{host} multilib i686-linux-gnu-gcc=i686-linux-gnu"),
+        "i686-unknown-linux-gnu",
+        "gcc CARGO_TARGET_I686_UNKNOWN_LINUX_GNU_LINKER=i686-linux-gnu-gcc \
+         CC_i686_unknown_linux_gnu=i686-linux-gnu-gcc",
+    );
+    check(
+        host,
+        "i686-unknown-linux-gnu",
+        "no-linker: native   links for the host's triple only, `x86_64-unknown-linux-gnu` | gcc      \
+         `i686-linux-gnu-gcc` is not on PATH | clang    `clang` is not on PATH | rust-lld links for \
+         musl only: for gnu it needs a sysroot | zig      not on PATH, and `python3 -m ziglang` \
+         failed | image    none is configured for this target | install a cross compiler (`apt-get \
+         install gcc-i686-linux-gnu`) or zig (`pip install ziglang`)",
+    );
+}
+
 #[test]
 fn pure_rust_for_musl_needs_no_compiler() {
     check(

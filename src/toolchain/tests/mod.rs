@@ -60,6 +60,7 @@ fn machine(text: &str) -> Machine {
     for word in text.split_whitespace() {
         match (word, word.split_once('='), word.split_once(':')) {
             ("lld", ..) => facts.rustc.lld = true,
+            ("multilib", ..) => target_facts.multilib = true,
             ("shared-musl", ..) => target_facts.crt_static = false,
             ("self-contained", ..) => target_facts.self_contained = true,
             (_, _, Some(("without-libc", name))) => {

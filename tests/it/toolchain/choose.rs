@@ -1,6 +1,8 @@
 //! Each kind of candidate with the real tools, its output started.
 
-use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, starter};
+use std::process::Command;
+
+use crate::support::{ARM_GNU, ARM_MUSL, HOST, Project, X86_MUSL, starter, tool};
 
 /// Builds the fixture's one bin for `target`, starts it, and returns the kind that linked and what
 /// the bin says.
@@ -75,6 +77,30 @@ fn gcc_links_for_the_libc_it_was_made_for() {
         "gcc",
     );
     hello(&["gcc"], HOST, "--linker gcc", "gcc");
+}
+
+/// A `gcc` that compiles for i686 with `-m32`, as with Debian's gcc-multilib, which cannot be
+/// installed beside the cross compilers.
+#[test]
+fn the_hosts_gcc_links_for_i686_where_it_has_its_libraries() {
+    let real = [tool("gcc"), tool("i686-linux-gnu-gcc")].map(|path| path.display().to_string());
+    let script = format!("on -m32 exec {}\nexec {}\n", real[1], real[0]);
+    let project = Project::of("with-c").fake("gcc", &script).with("ar");
+    let target = "i686-unknown-linux-gnu";
+    let plan = project.xpkg(&format!("plan --target {target}")).ok().stdout;
+    assert!(plan.contains("  toolchain   gcc `"), "{plan}");
+    project.xpkg(&format!("build -q --target {target}")).ok();
+    let record = &project.json("target/xpkg/manifest.json")["targets"][0]["toolchain"];
+    assert_eq!(record["kind"], "gcc");
+    let output = Command::new(tool("qemu-i386-static"))
+        .args(["-L", "/usr/i686-linux-gnu"])
+        .arg(project.path(&format!("target/xpkg/{target}/with-c/with-c")))
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8(output.stdout).unwrap(),
+        "with-c: same 6, other -1\n"
+    );
 }
 
 #[test]

@@ -128,7 +128,7 @@ impl Plan {
 /// What a build script left.
 struct Script {
     package: String,
-    /// True if it compiled C.
+    /// True if it left objects or an archive: it compiled C.
     has_objects: bool,
     /// Libraries of the system that it tells cargo to link.
     libraries: Vec<String>,
@@ -189,7 +189,9 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, String> {
 
 fn has_objects(directory: &Path) -> Result<bool, String> {
     for entry in entries(directory)? {
-        let is_object = entry.extension().is_some_and(|end| end == "o");
+        let is_object = entry
+            .extension()
+            .is_some_and(|end| end == "o" || end == "a");
         if is_object || (entry.is_dir() && !entry.is_symlink() && has_objects(&entry)?) {
             return Ok(true);
         }
