@@ -29,7 +29,7 @@ pub enum FloatAbi {
 /// One processor.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Arch {
-    /// First part of the triple.
+    /// First part of the triple; a name of its own for x32, whose triples begin like those of x86-64.
     pub prefix: &'static str,
     /// rustc's `target_arch`; `{arch}` in a layout.
     pub name: &'static str,
@@ -87,12 +87,16 @@ pub const fn arch(
 /// First part of the triple by which other tools, too, build one program for both processors of Macs.
 pub const UNIVERSAL: &str = "universal2";
 
+/// x86-64 with pointers of 32 bits.
+pub const X32: &str = "x86_64x32";
+
 /// All supported processors.
 #[rustfmt::skip]
 pub const ARCHES: &[Arch] = &[
     //   prefix         name           gnu            bits endian  e_machine          COFF
     // Mach-O           uname -m       oci        variant
     arch("x86_64",      "x86_64",      "x86_64",      64, Little, elf::EM_X86_64,    COFF_MACHINE_X86_64, CPU_TYPE_X86_64, "x86_64",      "amd64",   None),
+    arch(X32,           "x86_64",      "x86_64",      32, Little, elf::EM_X86_64,    0,                   0,               "x86_64",      "amd64p32", None),
     arch("aarch64",     "aarch64",     "aarch64",     64, Little, elf::EM_AARCH64,   COFF_MACHINE_ARM64,  CPU_TYPE_ARM64,  "aarch64",     "arm64",   None),
     arch("armv7",       "arm",         "arm",         32, Little, elf::EM_ARM,       0,                   0,               "armv7l",      "arm",     Some("v7")),
     arch("thumbv7neon", "arm",         "arm",         32, Little, elf::EM_ARM,       0,                   0,               "armv7l",      "arm",     Some("v7")),

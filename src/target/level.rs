@@ -10,7 +10,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::target::arch::Arch;
+use crate::target::arch::{self, Arch};
 use crate::target::system::Libc;
 
 /// Level that code needs, or that a target offers.
@@ -425,6 +425,7 @@ const LEVELS: &[LevelRow] = &[
     LevelRow { prefix: "i586",        libc: None,             level: || x86(X86Isa::I586),     cpu: Some("pentium") },
     LevelRow { prefix: "i686",        libc: None,             level: || x86(X86Isa::V1),       cpu: None },
     LevelRow { prefix: "x86_64",      libc: None,             level: || x86(X86Isa::V1),       cpu: None },
+    LevelRow { prefix: arch::X32,     libc: None,             level: || x86(X86Isa::V1),       cpu: None },
     LevelRow { prefix: "riscv64gc",   libc: None,             level: rv64gc,                   cpu: Some("sifive-u54") },
     LevelRow { prefix: "powerpc64le", libc: None,             level: || power(ElfAbi::V2),     cpu: Some("power8") },
     LevelRow { prefix: "powerpc64",   libc: Some(Libc::Gnu),  level: || power(ElfAbi::V1),     cpu: Some("970") },

@@ -21,7 +21,7 @@ use crate::problem::{Problem, Result, nearest};
 use crate::target::arch::{ARCHES, Arch};
 use crate::target::glibc::{FIRST_GLIBC, Glibc};
 use crate::target::level::Level;
-use crate::target::system::{Format, Libc, SYSTEMS, System};
+use crate::target::system::{Format, GNUX32, Libc, SYSTEMS, System};
 
 /// Other words for a processor in the names of compilers: Debian's, musl.cc's, Fedora's, Gentoo's,
 /// Nix's, Rust's.
@@ -43,7 +43,7 @@ const GNU_ALIASES: &[(&str, &[&str])] = &[
 
 /// Processors, in OCI's notation, among which arguments of one GNU compiler choose (`-m32`).
 const FAMILIES: &[&[&str]] = &[
-    &["amd64", "386"],
+    &["amd64", "amd64p32", "386"],
     &["ppc64le", "ppc64", "ppc"],
     &["mips", "mipsle", "mips64", "mips64le"],
 ];
@@ -145,11 +145,14 @@ impl Target {
     /// Looks up the rows of a triple, without asking rustc if it knows the triple.
     fn lookup(triple: &str) -> Option<Self> {
         let (prefix, suffix) = triple.split_once('-')?;
-        let arch = ARCHES.iter().find(|row| row.prefix == prefix)?;
         let system = SYSTEMS.iter().find(|row| row.suffix == suffix)?;
-        if arch.prefix == arch::UNIVERSAL && triple != UNIVERSAL {
-            return None;
-        }
+        let name = match (prefix, suffix) {
+            (arch::UNIVERSAL, _) if triple != UNIVERSAL => return None,
+            (arch::X32, _) => return None,
+            ("x86_64", GNUX32) => arch::X32,
+            (prefix, _) => prefix,
+        };
+        let arch = ARCHES.iter().find(|row| row.prefix == name)?;
         Some(Self {
             triple: triple.to_owned(),
             arch,
@@ -164,11 +167,8 @@ impl Target {
         let rows = ARCHES
             .iter()
             .flat_map(|arch| SYSTEMS.iter().map(move |system| (arch, system)));
-        let mut targets = rows.map(|(arch, system)| Self {
-            triple: format!("{}-{}", arch.prefix, system.suffix),
-            arch,
-            system,
-            floor: None,
+        let mut targets = rows.filter_map(|(arch, system)| {
+            Self::lookup(&format!("{}-{}", arch.prefix, system.suffix))
         });
         targets.find(|target| target.same_libc(machine))
     }
@@ -236,6 +236,7 @@ impl Target {
     pub fn debian_arch(&self) -> &'static str {
         match self.arch.oci {
             "386" => "i386",
+            "amd64p32" => "x32",
             "ppc64le" => "ppc64el",
             "ppc" => "powerpc",
             "arm" if self.gnu_name().ends_with("hf") => "armhf",
@@ -365,6 +366,7 @@ mod tests {
         [
             "aarch64-unknown-linux-musl",
             "x86_64-unknown-linux-gnu",
+            "x86_64-unknown-linux-gnux32",
             "armv7-unknown-linux-gnueabihf",
             "avr-none",
         ]
@@ -420,6 +422,10 @@ mod tests {
         check(
             "x86_64-unknown-linux-gnu.2.17",
             "x86_64-unknown-linux-gnu.2.17 linux/amd64 x86_64-linux-gnu",
+        );
+        check(
+            "x86_64-unknown-linux-gnux32",
+            "x86_64-unknown-linux-gnux32 linux/amd64p32 x86_64-linux-gnux32",
         );
         check(
             "universal2-apple-darwin",
@@ -478,6 +484,15 @@ mod tests {
         assert!(target("powerpc64le-unknown-linux-gnu").same_libc("powerpc64le-suse-linux"));
         assert!(target("armv7-unknown-linux-musleabihf").same_libc("armv7l-linux-musleabihf"));
         assert!(target("i586-unknown-linux-gnu").same_libc("i686-linux-gnu"));
+        assert!(target("x86_64-unknown-linux-gnux32").same_libc("x86_64-linux-gnux32"));
+        assert!(!target("x86_64-unknown-linux-gnu").same_libc("x86_64-linux-gnux32"));
+        assert!(!target("x86_64-unknown-linux-gnux32").same_libc("x86_64-linux-gnu"));
+        let of_machine = |machine| Target::of_machine(machine).unwrap().triple;
+        assert_eq!(
+            of_machine("x86_64-linux-gnux32"),
+            "x86_64-unknown-linux-gnux32"
+        );
+        assert_eq!(of_machine("x86_64-linux-gnu"), "x86_64-unknown-linux-gnu");
         assert!(!target("powerpc-unknown-linux-gnu").same_arch("powerpc64-linux-gnu"));
         assert!(target("powerpc-unknown-linux-gnu").same_family("powerpc64-linux-gnu"));
         assert!(target("i686-unknown-linux-gnu").same_family("x86_64-linux-gnu"));

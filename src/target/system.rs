@@ -161,6 +161,9 @@ pub const fn system(
     }
 }
 
+/// Linux for x86-64 with pointers of 32 bits.
+pub const GNUX32: &str = "unknown-linux-gnux32";
+
 /// All supported systems.
 #[rustfmt::skip]
 pub const SYSTEMS: &[System] = &[
@@ -172,6 +175,7 @@ pub const SYSTEMS: &[System] = &[
     system("unknown-linux-gnueabi",    Os::Linux,   Libc::Gnu,    Format::Elf,   Soft,        "linux-gnueabi",    ""),
     system("unknown-linux-musleabi",   Os::Linux,   Libc::Musl,   Format::Elf,   Soft,        "linux-musleabi",   ""),
     system("unknown-linux-gnuasan",    Os::Linux,   Libc::Gnu,    Format::Elf,   Unspecified, "linux-gnu",        ""),
+    system(GNUX32,                     Os::Linux,   Libc::Gnu,    Format::Elf,   Unspecified, "linux-gnux32",     ""),
     system("unknown-linux-ohos",       Os::Linux,   Libc::System, Format::Elf,   Unspecified, "linux-ohos",       ""),
     system("apple-darwin",             Os::Darwin,  Libc::System, Format::MachO, Unspecified, "apple-darwin",     ""),
     system("unknown-freebsd",          Os::FreeBsd, Libc::System, Format::Elf,   Unspecified, "freebsd",          ""),

@@ -9,7 +9,7 @@
 
 use std::ops::Range;
 
-use crate::target::arch::{Arch, FloatAbi};
+use crate::target::arch::{self, Arch, FloatAbi};
 use crate::target::glibc::Glibc;
 use crate::target::macos::MacOs;
 use crate::target::system::{Libc, Os};
@@ -257,6 +257,9 @@ const FILE_ENDS: &[&str] = &[
 /// Words for 32-bit Arm that leave its version open.
 const OPEN: &[&str] = &["arm", "arm32", "armhf", "armel"];
 
+/// Word that makes x86-64 x32.
+const X32_WORD: &str = "gnux32";
+
 /// Reads what a path promises; `None` if it promises neither a system nor a processor.
 pub fn promise(path: &str) -> Option<Promise> {
     let path = path.to_lowercase();
@@ -337,6 +340,13 @@ pub fn promise(path: &str) -> Option<Promise> {
     if words.is_empty() && is_wasm {
         words.push("wasm32");
     }
+    let is_x32 = |one: &Processor| {
+        words.contains(&X32_WORD) && matches!(one, Processor::One(arch) if arch.prefix == "x86_64")
+    };
+    let processor = match processor.filter(is_x32) {
+        Some(_) => Arch::of_prefix(arch::X32).map(Processor::One),
+        None => processor,
+    };
     let is_open = triple.is_none() && words.iter().any(|word| OPEN.contains(word));
     Some(Promise {
         system,
@@ -717,6 +727,7 @@ mod tests {
             "dist/x86_64-unknown-linux-gnu.2.17/app",
             "linux x86_64 gnu - 2.17",
         );
+        check("x86_64-unknown-linux-gnux32/app", "linux x86_64x32 gnu - -");
         check("linux/amd64/app", "linux x86_64 - - -");
         check("linux/arm/v7/app", "linux armv7 - - -");
         check("musl/arm64/app", "- aarch64 musl - -");

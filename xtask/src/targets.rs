@@ -26,11 +26,12 @@ const fn row(triple: &'static str, qemu: &'static str, gnu: &'static str) -> Row
     Row { triple, qemu, gnu }
 }
 
-/// All Linux targets with a standard library that rustup hosts, but for OpenHarmony and x32.
+/// All Linux targets with a standard library that rustup hosts, but for OpenHarmony.
 #[rustfmt::skip]
 const ROWS: &[Row] = &[
     row("x86_64-unknown-linux-gnu",             "",            ""),
     row("x86_64-unknown-linux-musl",            "",            ""),
+    row("x86_64-unknown-linux-gnux32",          "x86_64",      "x86_64-linux-gnux32"),
     row("aarch64-unknown-linux-gnu",            "aarch64",     "aarch64-linux-gnu"),
     row("aarch64-unknown-linux-musl",           "aarch64",     ""),
     row("armv7-unknown-linux-gnueabihf",        "arm",         "arm-linux-gnueabihf"),

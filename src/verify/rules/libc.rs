@@ -2,6 +2,7 @@
 
 use crate::inspect::binary::FormatName;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::target::arch;
 use crate::target::arch::FloatAbi::{self, Hard, Soft, Unspecified};
 use crate::target::glibc::Glibc;
 use crate::target::system::{Libc, Os};
@@ -15,6 +16,7 @@ use crate::verify::rules::policy::PolicyName;
 #[rustfmt::skip]
 const LOADERS: &[(&[&str], FloatAbi, &str, &str)] = &[
     (&["x86_64"],                   Unspecified, "/lib64/ld-linux-x86-64.so.2",           "/lib/ld-musl-x86_64.so.1"),
+    (&[arch::X32],                  Unspecified, "/libx32/ld-linux-x32.so.2",            ""),
     (&["aarch64"],                  Unspecified, "/lib/ld-linux-aarch64.so.1",            "/lib/ld-musl-aarch64.so.1"),
     (ARM,                           Hard,        "/lib/ld-linux-armhf.so.3",              "/lib/ld-musl-armhf.so.1"),
     (ARM,                           Soft,        "/lib/ld-linux.so.3",                    "/lib/ld-musl-arm.so.1"),
