@@ -9,7 +9,7 @@ use crate::build::compiler_cache::health::CacheHealth;
 use crate::build::plan::Plan;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::project::build_tools::{self, ToolFound};
+use crate::project::build_tools::{self, TOOL_OLD, ToolFound};
 use crate::project::installer::Installer;
 use crate::project::rustc::Rustc;
 use crate::target::Target;
@@ -256,7 +256,8 @@ pub fn obstacles(
     problems.extend(
         tools
             .iter()
-            .filter_map(|tool| build_tools::missing(tool, &rustc.host, installer)),
+            .filter_map(|tool| build_tools::missing(tool, &rustc.host, installer))
+            .filter(|problem| problem.code != TOOL_OLD),
     );
     problems
 }
@@ -338,6 +339,12 @@ pub fn target(
             .flat_map(|plan| &plan.host_findings)
             .map(|finding| format!("{}: {}", finding.code.name(), finding.what)),
     );
+    let old = plan.iter().flat_map(|plan| &plan.missing_tools);
+    let old = old.filter(|problem| problem.code == TOOL_OLD);
+    health.warnings.extend(old.map(|problem| {
+        let help = problem.help.join("; ");
+        format!("{}: {} ({help})", problem.code.name(), problem.message)
+    }));
     health.state = match (
         health.problems.is_empty() && obstacles.is_empty(),
         health.warnings.is_empty(),

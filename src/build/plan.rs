@@ -18,7 +18,7 @@ use crate::build::wasm_bindgen::{self, Packages};
 use crate::invocation::Invocation;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::project::build_tools;
+use crate::project::build_tools::{self, TOOL_OLD};
 use crate::project::left_out::LeftOut;
 use crate::project::linker::LinkerKind;
 use crate::project::request::TargetRequest;
@@ -133,11 +133,11 @@ impl Plan {
             host_findings = findings;
             for tool in &facts.tools {
                 let problem = build_tools::missing(tool, &facts.rustc.host, facts.installer);
-                // One that cannot run is called all the same.
-                match tool.path {
-                    None => missing_tools.extend(problem),
-                    Some(_) => problems.extend(problem),
-                }
+                // One that cannot run is called all the same; a file may be compiled by another.
+                let is_sure = |problem: &Problem| tool.path.is_some() && problem.code != TOOL_OLD;
+                let (sure, rest): (Vec<_>, Vec<_>) = problem.into_iter().partition(is_sure);
+                problems.extend(sure);
+                missing_tools.extend(rest);
             }
         }
         host_findings.extend(release_findings(settings, facts));

@@ -11,6 +11,7 @@ use crate::inspect::elf;
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::installer::{Installer, Packages};
+use crate::project::protobuf::{self, ProtoNeed};
 
 /// The way to find a tool on a machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +95,7 @@ const ROW: BuildTool = BuildTool {
 /// All known tools.
 #[rustfmt::skip]
 pub const BUILD_TOOLS: &[BuildTool] = &[
-    BuildTool { id: "protoc",
+    BuildTool { id: PROTOC,
            crates: &["prost-build", "tonic-build", "tonic-prost-build", "grpcio-compiler"],
            unless: &["protox", "protobuf-src", "protoc-bin-vendored"],
            find: program("--version", Some("PROTOC")),
@@ -134,6 +135,16 @@ pub const BUILD_TOOLS: &[BuildTool] = &[
 /// Tools that a package depends on but rarely calls: aws-lc-sys builds with `cc` and uses `cmake`
 /// only as a last resort.
 const OPTIONAL: &[(&str, &str)] = &[("cmake", "aws-lc-sys")];
+
+/// The compiler of Protocol Buffers.
+pub const PROTOC: &str = "protoc";
+
+/// Returns true if a crate calls a tool.
+pub fn calls(tool: &str, package: &str) -> bool {
+    BUILD_TOOLS
+        .iter()
+        .any(|row| row.id == tool && row.crates.contains(&package))
+}
 
 /// Returns the row of a tool and its caller.
 pub fn row(required: &RequiredTool) -> Option<&'static BuildTool> {
@@ -180,18 +191,20 @@ pub fn required_tools(packages: &BTreeMap<&str, Present>, triples: &[&str]) -> V
                 tool: tool.id.to_owned(),
                 package,
                 version,
+                scripts: Vec::new(),
             })
         })
         .filter(|required| named.insert(required.tool.clone()))
         .collect()
 }
 
-/// Returns a problem if a tool is not installed, or is built for another architecture.
+/// Returns a problem if a tool is not installed, is built for another architecture, or is too old.
 pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Problem> {
     let RequiredTool {
         tool: id,
         package,
         version,
+        scripts: _,
     } = &tool.want;
     let known_tool = row(&tool.want)?;
     let host_machine = if host.starts_with("aarch64") {
@@ -211,7 +224,7 @@ pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Pro
                  it"
             )
         }
-        _ => return None,
+        _ => return too_old(tool),
     };
     Some(Problem::new(TOOL_MISSING, message).help(format!(
         "install it: `{}`",
@@ -219,8 +232,45 @@ pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Pro
     )))
 }
 
+/// Returns a problem if a file of the graph needs a newer version of the tool.
+fn too_old(tool: &ToolFound) -> Option<Problem> {
+    let ToolNeed {
+        need,
+        file,
+        package,
+    } = tool.needs.as_ref()?;
+    let found = protobuf::version(tool.version.as_ref()?)?;
+    let (major, minor) = need.protoc;
+    let message = format!(
+        "`{}` is {} {}.{}; `{file}` of {package} has {}, which {major}.{minor} compiles first",
+        tool.path.as_ref()?,
+        tool.want.tool,
+        found.0,
+        found.1,
+        need.what
+    );
+    let help = "install a newer one and name it, `export PROTOC=/path/to/protoc`, or compile with \
+                protox, which needs none";
+    (found < need.protoc).then(|| Problem::new(TOOL_OLD, message).help(help))
+}
+
 /// The codes that this file declares.
-pub const CODES: &[Code] = &[TOOL_MISSING];
+pub const CODES: &[Code] = &[TOOL_MISSING, TOOL_OLD];
+
+/// A tool that is too old for what it is given.
+pub const TOOL_OLD: Code = code(&CodeInfo {
+    name: "tool-old",
+    title: "a tool is too old for what a build script gives it",
+    cause: "protoc of a distribution is years old: Debian 11 has 3.12, which knows no `optional` in \
+            proto3, and Debian 12 has 3.21, which knows no editions.",
+    detection: "The `.proto` files that the build scripts name are read for statements that an old \
+                protoc does not know, and `protoc --version` is asked if there are any.",
+    fix: "Install a newer protoc and set `PROTOC`, or compile with the crate protox, which needs no \
+          protoc.",
+    page: "environment",
+    sources: &["tokio-rs/prost#929"],
+    waivable: false,
+});
 
 pub const TOOL_MISSING: Code = code(&CodeInfo {
     name: "tool-missing",
@@ -302,6 +352,7 @@ mod tests {
             tool: "protoc".to_owned(),
             package: "prost-build".to_owned(),
             version: "0.14.0".to_owned(),
+            scripts: Vec::new(),
         };
         let check = |path: Option<&str>, machine: &str| {
             let tool = ToolFound {
@@ -309,6 +360,7 @@ mod tests {
                 path: path.map(Into::into),
                 version: None,
                 machine: Some(machine.to_owned()),
+                needs: None,
             };
             missing(&tool, "x86_64-unknown-linux-gnu", Installer::Apt)
                 .map(|problem| format!("{}; {}", problem.message, problem.help.join("")))
@@ -342,6 +394,8 @@ pub struct ToolFound {
     pub version: Option<String>,
     /// Machine that the file is built for, such as `EM_X86_64`, if its format is known.
     pub machine: Option<String>,
+    /// What needs the newest version of it, if that is known.
+    pub needs: Option<ToolNeed>,
 }
 
 /// A tool that a package's build script calls.
@@ -354,4 +408,30 @@ pub struct RequiredTool {
     pub package: String,
     /// Version of the package.
     pub version: String,
+    /// Build scripts that call it, of packages that the table does not name; of protoc alone.
+    pub scripts: Vec<ToolScript>,
+}
+
+/// A build script that calls a tool.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToolScript {
+    /// Name of its package.
+    pub package: String,
+    /// Version of its package.
+    pub version: String,
+    /// Its file.
+    pub path: Utf8PathBuf,
+}
+
+/// The file that needs the newest tool.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ToolNeed {
+    /// Need of the file.
+    #[serde(flatten)]
+    pub need: ProtoNeed,
+    /// The file.
+    pub file: Utf8PathBuf,
+    /// Name and version of the package that compiles it.
+    pub package: String,
 }

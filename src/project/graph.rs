@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inspect::auditable::Source;
 use crate::project::apple_libraries::AppleLibrary;
-use crate::project::build_tools::{self, Present, RequiredTool};
+use crate::project::build_tools::{self, PROTOC, Present, RequiredTool, ToolScript};
 use crate::project::cargo_tree::{TreeEdge, TreeUnit};
 use crate::project::package_graph::{GraphPackage, PackageGraph, SourcePackage, Unit};
 use crate::project::system_libraries::{CautionFound, LinkingPackage, NeededLibrary};
@@ -417,10 +417,12 @@ pub fn required_tools<'a>(
     let mut open = graph.roots(roots);
     let mut seen: BTreeSet<&PackageId> = open.iter().copied().collect();
     let mut packages: BTreeMap<&str, Present> = BTreeMap::new();
+    let mut scripts = BTreeSet::new();
     while let Some(id) = open.pop() {
         let Some((node, package)) = graph.at(id) else {
             continue;
         };
+        scripts.extend(graph.protoc_script(node, package));
         let present = packages.entry(package.name.as_str()).or_default();
         present.version = package.version.to_string();
         let features = node.features.iter();
@@ -447,7 +449,11 @@ pub fn required_tools<'a>(
             }
         }
     }
-    build_tools::required_tools(&packages, triples)
+    let mut required = build_tools::required_tools(&packages, triples);
+    if let Some(protoc) = required.iter_mut().find(|tool| tool.tool == PROTOC) {
+        protoc.scripts = scripts.into_iter().collect();
+    }
+    required
 }
 
 /// cargo's resolved graph, by package ID.
@@ -483,6 +489,23 @@ impl<'a> Graph<'a> {
             .filter_map(|root| self.nodes.get_key_value(&id(root)))
             .map(|(id, _)| *id)
             .collect()
+    }
+
+    /// Returns the build script of a package that calls protoc by way of a crate for that.
+    fn protoc_script(&self, node: &Node, package: &Package) -> Option<ToolScript> {
+        let is_caller = |dependency: &NodeDep| {
+            let to = self.packages.get(&dependency.pkg);
+            let mut kinds = dependency.dep_kinds.iter();
+            kinds.any(|edge| edge.kind == DependencyKind::Build)
+                && to.is_some_and(|to| build_tools::calls(PROTOC, to.name.as_str()))
+        };
+        let mut targets = package.targets.iter();
+        let script = targets.find(|target| target.is_custom_build())?;
+        node.deps.iter().any(is_caller).then(|| ToolScript {
+            package: package.name.to_string(),
+            version: package.version.to_string(),
+            path: script.src_path.clone(),
+        })
     }
 
     /// Returns the names of the packages that a build script is compiled with.

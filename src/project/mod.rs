@@ -17,6 +17,7 @@ pub mod look;
 pub mod package_graph;
 pub mod path_template;
 pub mod profile;
+pub mod protobuf;
 pub mod reference;
 pub mod reproducible;
 pub mod request;

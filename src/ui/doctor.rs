@@ -71,6 +71,7 @@ pub fn diagnosis(diagnosis: &Diagnosis) -> String {
         path,
         version,
         machine: _,
+        needs: _,
     } in tools
     {
         let found = match (path, version) {

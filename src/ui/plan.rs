@@ -12,6 +12,7 @@ use crate::inspect::auditable::{Kind, ListedPackage};
 use crate::invocation::{quote, quote_value};
 use crate::problem::style::STRONG;
 use crate::problem::text::{self, printable};
+use crate::project::build_tools::TOOL_OLD;
 use crate::project::left_out;
 use crate::project::setting::{Setting, ignored_message};
 use crate::project::wasm_bindgen::Flavor;
@@ -52,7 +53,11 @@ pub fn plan(plan: &Plan) -> String {
     }
     for problem in missing_tools {
         let line = format!("{} ({})", problem.message, problem.help.join("; "));
-        let _ = writeln!(text, "missing    {}", printable(&line));
+        let label = match problem.code {
+            TOOL_OLD => "too old",
+            _ => "missing",
+        };
+        let _ = writeln!(text, "{label:<10} {}", printable(&line));
     }
     for target in targets {
         text.push('\n');

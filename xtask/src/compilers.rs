@@ -1,7 +1,7 @@
-//! Old compilers for the tests of the compiler gate, and a sysroot for another processor.
+//! Old compilers for the tests of the compiler gate, an old protoc, and a sysroot for another processor.
 //!
 //! Debian's bullseye has GCC 9.3.0 (affected by PR 95189) and 10.2.1-6 (its number says affected,
-//! its code is fixed), and glibc 2.31.
+//! its code is fixed), glibc 2.31 and protoc 3.12.
 
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,12 @@ const SETS: &[Row] = &[
             "libstdc++-10-dev",
         ],
         keep_inside,
+    ),
+    (
+        "bullseye-protoc",
+        "amd64",
+        &["protobuf-compiler", "libprotoc23", "libprotobuf23"],
+        |_| Ok(()),
     ),
 ];
 

@@ -142,6 +142,9 @@ pub fn download(set: &Set, work: &Path) -> Result<PathBuf, String> {
         "no Debian archive is configured here, so packages of another \
                                    suite or processor cannot be had",
     )?;
+    // A newer version that this machine has installed would be preferred.
+    let status = work.join("status");
+    write(&status, "")?;
     let list = work.join("list");
     write(
         &list,
@@ -156,6 +159,7 @@ pub fn download(set: &Set, work: &Path) -> Result<PathBuf, String> {
             ("Dir::Etc::sourcelist", &list),
             ("Dir::State::lists", &work.join("lists")),
             ("Dir::Cache", &work.join("cache")),
+            ("Dir::State::status", &status),
         ] {
             apt.arg("-o").arg(format!("{option}={}", path.display()));
         }

@@ -41,6 +41,7 @@ pub fn missing_inside(
         tool,
         package,
         version,
+        scripts: _,
     } = required;
     let line = installer
         .line(build_tool.packages)

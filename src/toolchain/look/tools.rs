@@ -4,10 +4,14 @@ use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::host::cache;
 use crate::host::machine::Host;
 use crate::inspect;
 use crate::invocation::Invocation;
-use crate::project::build_tools::{self, BuildTool, Find, RequiredTool, ToolFound};
+use crate::project::build_tools::{
+    self, BuildTool, Find, PROTOC, RequiredTool, ToolFound, ToolNeed, ToolScript,
+};
+use crate::project::protobuf;
 use crate::toolchain::look::levels;
 use crate::toolchain::probe::look::subject::LIMIT;
 
@@ -34,6 +38,7 @@ fn tool(host: &Host, want: &RequiredTool, configured: &[(String, String)]) -> Op
         path: None,
         version: None,
         machine: None,
+        needs: newest_need(host, want),
     };
     let need = build_tools::row(want)?;
     if need.unless_set.iter().any(|name| variable(name).is_some()) {
@@ -47,15 +52,7 @@ fn tool(host: &Host, want: &RequiredTool, configured: &[(String, String)]) -> Op
             (found.path, found.machine) =
                 program_for(host, name.and_then(variable).unwrap_or(need.id));
             if let Some(path) = &found.path {
-                let answer = host
-                    .capture_untrusted(
-                        &Invocation::new(path.as_str(), host.cwd()).arg(argument),
-                        LIMIT,
-                    )
-                    .ok();
-                found.version = answer
-                    .filter(|answer| answer.success())
-                    .and_then(|answer| first_line(&answer.stdout));
+                found.version = version(host, path, argument);
             }
         }
         Find::Library { variable: name } => found.path = library(host, need, variable(name)),
@@ -63,8 +60,73 @@ fn tool(host: &Host, want: &RequiredTool, configured: &[(String, String)]) -> Op
     Some(found)
 }
 
-/// Returns those of the tools that are not installed, and a protoc whose file may not run here. None
-/// is started.
+/// Returns the first line of a tool's version.
+fn version(host: &Host, path: &Utf8Path, argument: &str) -> Option<String> {
+    let call = Invocation::new(path.as_str(), host.cwd()).arg(argument);
+    let answer = host.capture_untrusted(&call, LIMIT).ok();
+    answer
+        .filter(|answer| answer.success())
+        .and_then(|answer| first_line(&answer.stdout))
+}
+
+/// Returns the version of a protoc. It is kept as long as its file stays.
+fn protoc_version(host: &Host, path: &Utf8Path) -> Option<String> {
+    let key = host
+        .identity(path)
+        .map(|identity| format!("{path}\n{identity}\nversion"));
+    let kept = key.and_then(|key| cache::place(host, "programs", &key));
+    if let Some(version) = cache::read(host, kept.as_deref()) {
+        return Some(version);
+    }
+    let version = version(host, path, "--version")?;
+    cache::keep(host, kept.as_deref(), &version);
+    Some(version)
+}
+
+/// Returns what needs the newest protoc, among the files that build scripts name.
+fn newest_need(host: &Host, want: &RequiredTool) -> Option<ToolNeed> {
+    let of_script = |script: &ToolScript| {
+        let directory = script.path.parent().unwrap_or(&script.path).to_owned();
+        let text = host.read_text(&script.path).unwrap_or_default();
+        let named = protobuf::named_files(&text).into_iter();
+        let files: Vec<Utf8PathBuf> = named
+            .map(|name| directory.join(name))
+            .flat_map(|place| proto_files(host, place))
+            .collect();
+        let package = format!("{} {}", script.package, script.version);
+        let needs = files.into_iter().filter_map(move |file| {
+            let need = protobuf::need(&host.read_text(&file).ok()?)?;
+            Some(ToolNeed {
+                need,
+                file: relative(&file, &directory),
+                package: package.clone(),
+            })
+        });
+        needs.collect::<Vec<_>>()
+    };
+    let needs = want.scripts.iter().flat_map(of_script);
+    needs.max_by_key(|need| need.need)
+}
+
+/// Returns a `.proto` file, or those of a directory.
+fn proto_files(host: &Host, place: Utf8PathBuf) -> Vec<Utf8PathBuf> {
+    let is_proto = |file: &Utf8PathBuf| file.extension() == Some("proto");
+    if is_proto(&place) {
+        return vec![place];
+    }
+    let names = host.names(&place).into_iter();
+    names
+        .map(|name| place.join(name))
+        .filter(is_proto)
+        .collect()
+}
+
+fn relative(file: &Utf8Path, directory: &Utf8Path) -> Utf8PathBuf {
+    file.strip_prefix(directory).unwrap_or(file).to_owned()
+}
+
+/// Returns those of the tools that are not installed, and a protoc whose file may not run here or may
+/// be too old. No other tool is started.
 pub fn unusable_tools(
     host: &Host,
     wants: &[RequiredTool],
@@ -81,7 +143,7 @@ pub fn unusable_tools(
             let (path, machine) = match need.find {
                 Find::Program { variable: name, .. } => {
                     let program = name.and_then(variable).unwrap_or(need.id);
-                    if want.tool == "protoc" {
+                    if want.tool == PROTOC {
                         program_for(host, program)
                     } else {
                         (host.find(program), None)
@@ -89,11 +151,17 @@ pub fn unusable_tools(
                 }
                 Find::Library { variable: name } => (library(host, need, variable(name)), None),
             };
-            (path.is_none() || machine.is_some()).then(|| ToolFound {
+            let needs = newest_need(host, want);
+            let version = match (&path, &needs) {
+                (Some(path), Some(_)) => protoc_version(host, path),
+                _ => None,
+            };
+            (path.is_none() || machine.is_some() || needs.is_some()).then(|| ToolFound {
                 want: want.clone(),
                 path,
-                version: None,
+                version,
                 machine,
+                needs,
             })
         })
         .collect()

@@ -208,11 +208,7 @@ pub const CATALOGUE: &[CatalogueRow] = &[
         Code("tool-missing"),
         "tokio-rs/prost#929",
     ),
-    row(
-        "protoc is too old",
-        Open("which syntax a `.proto` needs is in its text"),
-        "tokio-rs/prost#929",
-    ),
+    row("protoc is too old", Code("tool-old"), "tokio-rs/prost#929"),
     row(
         "build scripts of one container run in an older one",
         Avoided("each image has a target directory of its own"),

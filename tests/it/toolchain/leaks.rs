@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use snapbox::str;
 
 use crate::check;
-use crate::support::{ARM_GNU, HOST, Project, tool};
+use crate::support::{ARM_GNU, HOST, Project, repository, skipped, tool};
 
 fn project() -> Project {
     Project::of("with-c")
@@ -107,6 +107,55 @@ error[archive-format]: `bsd-ar`, named by `AR_aarch64_unknown_linux_gnu`, writes
 
 "#]]
     );
+}
+
+/// Debian 11's protoc, which compiles no `optional` in proto3; Debian 12's does.
+#[test]
+fn a_protoc_that_is_too_old_for_a_file_of_the_graph() {
+    const TEST: &str = "a_protoc_that_is_too_old_for_a_file_of_the_graph";
+    let place = repository().join("target/toolchains/bullseye-protoc/usr");
+    if !place.join("bin/protoc").exists() {
+        return skipped(
+            TEST,
+            "Debian 11's protoc is not there: `cargo xtask setup` says why",
+        );
+    }
+    let project = Project::of("native").with("ar").with("sh");
+    let order = project.path("prost/proto/order.proto");
+    let text = std::fs::read_to_string(&order).unwrap();
+    std::fs::write(
+        &order,
+        text + "message Note { optional string text = 1; }\n",
+    )
+    .unwrap();
+    let script = format!(
+        "#!/bin/sh\nLD_LIBRARY_PATH={0}/lib/x86_64-linux-gnu exec {0}/bin/protoc \"$@\"\n",
+        place.display()
+    );
+    let old = project.bin.join("protoc");
+    std::fs::write(&old, script).unwrap();
+    std::fs::set_permissions(&old, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let too_old = format!(
+        "`{}` is protoc 3.12; `proto/order.proto` of native-prost 0.1.0 has \
+         `optional` in proto3, which 3.15 compiles first",
+        old.display()
+    );
+    let planned = project.xpkg("plan -p native-prost").ok().stdout;
+    assert!(
+        planned.contains(&format!("too old    {too_old}")),
+        "{planned}"
+    );
+    let built = project.xpkg("build -p native-prost");
+    assert_eq!(built.code, Some(101));
+    let warning = format!("warning[tool-old]: {too_old}");
+    for said in [&*warning, "--experimental_allow_proto3_optional"] {
+        assert!(built.stderr.contains(said), "{}", built.stderr);
+    }
+
+    std::fs::remove_file(&old).unwrap();
+    let project = project.with("protoc");
+    let built = project.xpkg("build -q -p native-prost").ok();
+    assert!(!built.stderr.contains("tool-old"), "{}", built.stderr);
 }
 
 #[test]
