@@ -39,7 +39,13 @@ const OPTIONAL: ProtoNeed = ProtoNeed {
     what: "`optional` in proto3",
 };
 
-/// Returns what a `.proto` file needs, if it needs more than any protoc of version 3.
+/// Source: release notes of Protocol Buffers 3.0.0.
+const PROTO3: ProtoNeed = ProtoNeed {
+    protoc: (3, 0),
+    what: "syntax proto3",
+};
+
+/// Returns what a `.proto` file needs, if it needs more than any protoc.
 pub fn need(text: &str) -> Option<ProtoNeed> {
     let code = without_comments(text);
     let statements: Vec<String> = code
@@ -60,7 +66,9 @@ pub fn need(text: &str) -> Option<ProtoNeed> {
     };
     match edition {
         Some((_, need)) => Some(*need),
-        None => (quoted("syntax=\"proto3\"") && has_optional()).then_some(OPTIONAL),
+        None if !quoted("syntax=\"proto3\"") => None,
+        None if has_optional() => Some(OPTIONAL),
+        None => Some(PROTO3),
     }
 }
 
@@ -113,7 +121,10 @@ mod tests {
         let check = |text: &str, expected: Option<(u32, u32)>| {
             assert_eq!(need(text).map(|need| need.protoc), expected, "{text}");
         };
-        check("syntax = \"proto3\";\nmessage A { int32 a = 1; }", None);
+        check(
+            "syntax = \"proto3\";\nmessage A { int32 a = 1; }",
+            Some((3, 0)),
+        );
         check(
             "syntax = \"proto3\";\nmessage A {\n  optional int32 a = 1;\n}",
             Some((3, 15)),
@@ -129,11 +140,11 @@ mod tests {
         check("edition = '2024';", Some((32, 0)));
         check(
             "syntax = \"proto3\";\n// optional int32 a = 1;\n/* { optional A b = 1; } */",
-            None,
+            Some((3, 0)),
         );
         check(
             "syntax = \"proto3\";\nmessage A { string optional_name = 1; }",
-            None,
+            Some((3, 0)),
         );
     }
 

@@ -324,6 +324,10 @@ pub fn sources(scratch: &Path, program: &Program) -> Result<PathBuf, String> {
         .arg(&fetched)
         .arg(&sources)
         .go()?;
+    // A toolchain that cannot be had here says nothing of either tool.
+    for pin in ["rust-toolchain", "rust-toolchain.toml"] {
+        let _ = std::fs::remove_file(place.join(pin));
+    }
     // This repository's workspace is above it.
     let manifest = place.join("Cargo.toml");
     let text = cells::read(&manifest)?;

@@ -152,8 +152,11 @@ pub const CATALOGUE: &[CatalogueRow] = &[
         "cross-rs/cross#1496",
     ),
     row(
-        "lld rejects a version script",
-        Open("rustc makes version scripts for libraries, and xpkg builds programs"),
+        "a linker rejects a build script's version script of a library",
+        Open(
+            "rustc passes one of its own, with `--no-undefined-version`: lld names the missing symbol, \
+             which `-Wl,--undefined-version` accepts, and GNU ld takes no second one with versions",
+        ),
         "rust-lang/rust#105967",
     ),
     row(

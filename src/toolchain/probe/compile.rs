@@ -192,12 +192,12 @@ impl Bench<'_> {
         questions.iter().map(alone).collect()
     }
 
-    /// Asks the linker for its name, with the linker arguments of the rustflags. `None` for a
-    /// compiler in an image and for zig, whose linker is its own.
+    /// Asks the linker for its name, with the linker arguments of the rustflags. `None` for zig, whose
+    /// linker is its own.
     pub fn linker(&self, line: &CommandLine) -> Option<LinkerFacts> {
         let compiler = self.compiler;
         let is_zig = line.program.contains("zig");
-        if compiler.apart.is_some() || is_zig {
+        if is_zig {
             return None;
         }
         let link_args = link_arguments(compiler.rustflags);
@@ -230,8 +230,12 @@ impl Bench<'_> {
         let relr = facts.is_before_relr() && {
             let found = ask("-print-file-name=libc.so.6").map(|ended| ended.stdout);
             let path = found.unwrap_or_default();
-            let read = self.host.read_small(path.trim().into(), LARGEST_LIBRARY);
-            read.is_ok_and(|bytes| object::has_section(&bytes, ".relr.dyn"))
+            let path = Utf8Path::new(path.trim());
+            let read = match &compiler.apart {
+                Some(apart) => (apart.read)(path),
+                None => self.host.read_small(path, LARGEST_LIBRARY).ok(),
+            };
+            read.is_some_and(|bytes| object::has_section(&bytes, ".relr.dyn"))
         };
         Some(LinkerFacts { relr, ..facts })
     }

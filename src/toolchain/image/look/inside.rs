@@ -194,6 +194,19 @@ impl<'a> ImageStore<'a> {
             let session = self.session(facts).ok()?;
             session.ask(program.as_str(), []).ok()
         };
+        // It is copied to the shared directory, from which no link of the image's is followed.
+        let read = |file: &Utf8Path| {
+            const COPY: &str = "library";
+            let session = self.session(facts).ok()?;
+            let shared = session.directory();
+            self.host.below(shared).ok()?.remove_file(COPY).ok()?;
+            let script = "cat \"$1\" >\"$2\"";
+            let copy = shared.join(COPY);
+            let arguments = ["-c", script, "sh", file.as_str(), copy.as_str()];
+            session.ask("/bin/sh", arguments.map(str::to_owned)).ok()?;
+            let opened = self.host.open_below(shared, COPY.into()).ok()?;
+            opened.read(self.host).ok()?
+        };
         let asked = ProbeTarget {
             root,
             sysroot: None,
@@ -212,6 +225,7 @@ impl<'a> ImageStore<'a> {
                 program: real.to_owned(),
                 start: &start,
                 run: &run,
+                read: &read,
             }),
         };
         probe::run::report(self.host, &asked)

@@ -124,6 +124,8 @@ pub struct ContainerCompiler<'a> {
     /// Runs a program in the container, by its path in the shared directory. What the image's
     /// compiler has written is never started on this machine.
     pub run: &'a InContainer<'a>,
+    /// Reads a file of the image.
+    pub read: &'a ImageReader<'a>,
 }
 
 /// The function in [`ContainerCompiler::start`].
@@ -131,6 +133,9 @@ type Launcher<'a> = dyn Fn() -> Result<(Utf8PathBuf, Utf8PathBuf), String> + 'a;
 
 /// The function in [`ContainerCompiler::run`].
 type InContainer<'a> = dyn Fn(&Utf8Path) -> Option<Output> + 'a;
+
+/// The function in [`ContainerCompiler::read`].
+type ImageReader<'a> = dyn Fn(&Utf8Path) -> Option<Vec<u8>> + 'a;
 
 /// Returns true if a variable changes which compiler and flags a build script uses. `PATH` is
 /// treated separately.

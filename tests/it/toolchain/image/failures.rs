@@ -183,6 +183,23 @@ error[gcc-95189]: `image` (from xpkg's configuration) miscompiles C for `aarch64
 }
 
 #[test]
+fn the_linker_of_an_image_is_asked_for_its_name() {
+    on_each_engine(|engine| {
+        let project = engine.configured("with-c", &engine.by_digest("gcc9:1"), "");
+        engine.says(&format!("pull --quiet {}", engine.by_digest("gcc9:1")));
+        let finding = |project: &Project| {
+            let plan = project.xpkg("plan").ok().stdout;
+            let found = plan.lines().find(|line| line.contains("gold: "));
+            found.map(|line| line.trim().to_owned())
+        };
+        assert_eq!(finding(&project), None);
+        let flag = "-C link-arg=-fuse-ld=gold";
+        let project = project.env("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS", flag);
+        assert_eq!(finding(&project).as_deref(), Some("gold: affected"));
+    });
+}
+
+#[test]
 fn a_lock_that_is_not_ours_stops_the_run() {
     let project = Project::of("hello").env("XPKG_CONTAINER_ENGINE", "nosuch");
     project.append("Cargo.toml", &table("r.example/x:1", ""));
