@@ -51,7 +51,7 @@ const IMPURE: &[&str] = &[
 ];
 
 /// Sources of one crate: path below `src`, with `/`, to text without comments and unit tests.
-type Sources = BTreeMap<String, String>;
+pub type Sources = BTreeMap<String, String>;
 
 /// Reads every `.rs` file below a directory.
 fn read(directory: &Path) -> Sources {
@@ -74,7 +74,7 @@ fn read(directory: &Path) -> Sources {
 }
 
 /// The crate's own sources, or xtask's.
-fn house(directory: &str) -> Sources {
+pub fn house(directory: &str) -> Sources {
     let sources = read(&repository().join(directory));
     let sources = sources
         .into_iter()
