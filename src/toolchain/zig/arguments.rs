@@ -18,6 +18,8 @@ pub enum Step {
 pub enum Action {
     /// Removes it.
     Drop,
+    /// Removes it where a static program is linked.
+    DropIfStatic,
     /// Removes it, and does this instead.
     Replace(Step),
 }
@@ -52,6 +54,17 @@ const fn dropped(flag: &'static str, reason: &'static str) -> ArgRewrite {
     }
 }
 
+/// Defines a rewrite that removes the argument from the links of static programs.
+const fn for_static(flag: &'static str) -> ArgRewrite {
+    ArgRewrite {
+        flag,
+        action: Action::DropIfStatic,
+        reason: "in a static program no loader reads which symbols are exported",
+        source: "tree-sitter-cli 0.27.1; measured",
+        zig: "0.17.0",
+    }
+}
+
 /// Reason: affects the speed of the link only.
 const SPEED: &str = "only how fast it links";
 
@@ -74,6 +87,8 @@ pub const ARG_REWRITES: &[ArgRewrite] = &[
         source: "rust-cross/cargo-zigbuild: `-g` \"prevent stripping\"; measured",
         zig: TRIED,
     },
+    for_static("--dynamic-list="),
+    for_static("--dynamic-list,*"),
     dropped("--threads", SPEED),
     dropped("--threads=", SPEED),
     dropped("--threads,*", SPEED),
@@ -127,10 +142,19 @@ const WITH_VALUE: &[&str] = &[
     "-T",
     "-Map",
     "--wrap",
+    "--dynamic-list",
     "--version-script",
     "-u",
     "--entry",
     "-e",
+];
+
+/// Arguments of a link of a static program: the driver's, and Rust's own start files for musl.
+const STATIC: &[&str] = &[
+    "-static",
+    "-static-pie",
+    "self-contained/crt1.o",
+    "self-contained/rcrt1.o",
 ];
 
 /// Returns the arguments without those that a rewrite removes, and the steps that replace them.
@@ -139,6 +163,11 @@ pub fn rewrite(args: Vec<String>) -> (Vec<String>, Vec<Step>) {
     let scripted = args
         .iter()
         .any(|arg| arg == "-T" || arg.starts_with("-Wl,-T") || arg.starts_with("-Wl,--script"));
+    let is_static = args.iter().any(|arg| {
+        STATIC
+            .iter()
+            .any(|end| arg == end || arg.ends_with(&format!("/{end}")))
+    });
     let mut steps = Vec::new();
     let mut is_removed = |text: &str| {
         let Some(entry) = ARG_REWRITES.iter().find(|entry| entry.applies_to(text)) else {
@@ -146,6 +175,7 @@ pub fn rewrite(args: Vec<String>) -> (Vec<String>, Vec<Step>) {
         };
         match entry.action {
             Action::Drop => true,
+            Action::DropIfStatic => is_static,
             Action::Replace(_) if scripted => false,
             Action::Replace(step) => {
                 if !steps.contains(&step) {
@@ -280,6 +310,21 @@ mod tests {
     }
 
     #[test]
+    fn exported_symbols_matter_in_dynamic_programs_only() {
+        let list = "-Wl,--dynamic-list=/o/list";
+        check(&format!("-static {list} a.o"), "-static a.o []");
+        check(
+            &format!("/r/self-contained/crt1.o {list}"),
+            "/r/self-contained/crt1.o []",
+        );
+        check(
+            &format!("-static-pie -Wl,--dynamic-list,/o/list,-O1"),
+            "-static-pie -Wl,-O1 []",
+        );
+        check(&format!("-pie {list} a.o"), &format!("-pie {list} a.o []"));
+    }
+
+    #[test]
     fn each_row_takes_its_own_argument_and_says_why() {
         for entry in ARG_REWRITES {
             let text = match entry.flag.strip_suffix('*') {
@@ -289,11 +334,11 @@ mod tests {
                 None => entry.flag.to_owned(),
             };
             let (args, _) = rewrite(vec![
-                "-o".to_owned(),
+                "-static".to_owned(),
                 format!("-Wl,{text}"),
                 "-Wl,--as-needed".to_owned(),
             ]);
-            assert_eq!(args, ["-o", "-Wl,--as-needed"], "{}", entry.flag);
+            assert_eq!(args, ["-static", "-Wl,--as-needed"], "{}", entry.flag);
             assert!(!entry.reason.is_empty() && !entry.source.is_empty() && !entry.zig.is_empty());
         }
     }
