@@ -354,7 +354,11 @@ fn table(results: &BTreeMap<String, Record>) -> String {
         "---|".repeat(targets.len())
     );
     let (mut failed, mut wrong) = (String::new(), String::new());
-    for program in PROGRAMS {
+    let is_tried = |program: &&Program| {
+        let start = format!("{}/", program.package);
+        results.keys().any(|name| name.starts_with(&start))
+    };
+    for program in PROGRAMS.iter().filter(is_tried) {
         let name = format!("{} {}", program.package, program.version);
         let _ = write!(text, "| {name} | {} |", program.shows);
         for target in &targets {
@@ -402,4 +406,16 @@ fn table(results: &BTreeMap<String, Record>) -> String {
         }
     }
     text
+}
+
+#[test]
+fn the_guide_shows_the_programs_that_were_tried() {
+    let results = Results(root().join(KEPT))
+        .all()
+        .expect("the results are there");
+    let page = cells::read(&root().join("src/guide/linkers.md")).expect("the page is there");
+    assert!(
+        page.contains(&table(&results)),
+        "cargo xtask wild --table prints what the guide should show"
+    );
 }
