@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use cargo_xpkg::toolchain::zig::arguments::ARG_REWRITES;
+use cargo_xpkg::toolchain::zig::arguments::{ARG_REWRITES, Action};
 use snapbox::str;
 
 use crate::check;
@@ -244,11 +244,29 @@ fn what_the_rows_take_out_does_not_stop_a_link() {
     let Some(project) = project("hello", "what_the_rows_take_out_does_not_stop_a_link") else {
         return;
     };
-    let flags: Vec<String> = ARG_REWRITES
-        .iter()
-        .map(|row| format!("-Clink-arg=-Wl,{}", example(row.flag)))
-        .collect();
-    let project = project.env("CARGO_ENCODED_RUSTFLAGS", &flags.join("\u{1f}"));
+    let flags = |is_static: bool| {
+        let rows = ARG_REWRITES.iter();
+        let rows = rows.filter(|row| (row.action == Action::DropIfStatic) == is_static);
+        let flags = rows.map(|row| format!("-Clink-arg=-Wl,{}", example(row.flag)));
+        flags.collect::<Vec<String>>().join("\u{1f}")
+    };
+    let project = project.env("CARGO_ENCODED_RUSTFLAGS", &flags(true));
+    project
+        .xpkg(&format!("build -q --linker zig --target {X86_MUSL}"))
+        .ok();
+    assert_eq!(
+        said(&project, X86_MUSL, "hello/hello"),
+        "hello from x86_64 linux musl\n"
+    );
+    let run = project.xpkg(&format!("build -q --target {HOST}.2.17"));
+    assert!(
+        run.stderr.contains(
+            "error[zig-argument]: zig does not know the linker argument `--dynamic-list`"
+        ),
+        "{}",
+        run.stderr
+    );
+    let project = project.env("CARGO_ENCODED_RUSTFLAGS", &flags(false));
     project.xpkg(&format!("build -q --target {HOST}.2.17")).ok();
     project.write(
         "build.rs",
