@@ -318,7 +318,7 @@ mod tests {
             "/r/self-contained/crt1.o []",
         );
         check(
-            &format!("-static-pie -Wl,--dynamic-list,/o/list,-O1"),
+            "-static-pie -Wl,--dynamic-list,/o/list,-O1",
             "-static-pie -Wl,-O1 []",
         );
         check(&format!("-pie {list} a.o"), &format!("-pie {list} a.o []"));
