@@ -33,12 +33,8 @@ const TARGETS: [&str; 12] = [
 /// Most memory of a command, in bytes.
 const MEMORY: u64 = 200 * 1024 * 1024;
 
-/// Largest exponent by which a time grows between sizes that are [`APART`], with what two measurements
-/// may be off: one of six fifths of the true time makes 0.13 of it.
-const SLOPE: f64 = 1.25;
-
-/// Least ratio of two sizes that tells how a time grows.
-const APART: f64 = 4.0;
+/// Largest exponent by which a time grows, with what a measurement may be off.
+const SLOPE: f64 = 1.15;
 
 /// Time below which ticks of 10 ms say too little about growth.
 const TELLING: Duration = Duration::from_millis(100);
@@ -156,9 +152,7 @@ pub fn run(bench: &Bench, rounds: usize, largest: usize) -> Result<(), String> {
             for case in CASES.iter().filter(|case| is_staged || !case.staged) {
                 let found = measure(bench, &place, *size, case, rounds)?;
                 let (own, memory) = (found.own, found.own_memory);
-                let former = before.iter().rfind(|(smaller, name, _)| {
-                    *name == case.name && size.ratio(*smaller) >= APART
-                });
+                let former = before.iter().rfind(|(_, name, _)| *name == case.name);
                 let slope =
                     former.and_then(|(smaller, _, time)| slope(*smaller, *time, *size, own));
                 is_held &= memory <= MEMORY;
