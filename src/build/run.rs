@@ -453,7 +453,7 @@ fn report_beside(host: &Host, bins: &[BuiltBin]) {
         .collect();
     if let Some(directory) = beside.first().and_then(|file| file.parent()) {
         let names = text::list(beside.iter().filter_map(|file| file.file_name()));
-        let text = format!("{names}, not part of the tree: it stays in {directory}");
+        let text = format!("{names}, outside of the tree, in {directory}");
         host.shell.status("Noting", &text);
     }
 }

@@ -736,7 +736,7 @@ fn what_cargo_writes_beside_a_bin_is_told_and_not_staged() {
     let expected = [HOST, X86_MUSL].map(|target| {
         let directory = project.path(&format!("target/{target}/release"));
         format!(
-            "`hello.dwp`, not part of the tree: it stays in {}",
+            "`hello.dwp`, outside of the tree, in {}",
             directory.display()
         )
     });
