@@ -272,7 +272,9 @@ impl Survey<'_, '_> {
                     self.host,
                     &project.workspace.root,
                     &programs,
-                    gcc::multilib_argument(&request.target, &project.rustc.host),
+                    gcc::multilib_argument(&request.target, &project.rustc.host).filter(|_| {
+                        !gcc::is_installed(&request.target, &project.rustc.host, &programs)
+                    }),
                 ),
                 libraries: libraries.into_iter().map(SystemLibrary::unknown).collect(),
                 cautions,
