@@ -1,7 +1,7 @@
 //! Stages artifacts: a tree of hashed and inspected files that replaces the old one in one step.
 //!
-//! The new tree is made beside the old one. Unchanged files are linked, not written again; if
-//! nothing changed at all, nothing is exchanged. Every file in it was inspected, with the list of its
+//! The new tree is made beside the old one. Unchanged files are linked at the end, not written again;
+//! if nothing changed at all, nothing is linked or exchanged. Every file in it was inspected, with the list of its
 //! packages where one was added.
 
 use std::collections::HashMap;
@@ -13,6 +13,7 @@ use crate::build::auditable::Lists;
 use crate::build::compile::{BuiltBin, TARGET_DIR_BUSY};
 use crate::build::taken::{Taken, TakenFile};
 use crate::host::machine::Host;
+use crate::host::opened::Moment;
 use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;
 use crate::problem::{Problem, Result};
@@ -87,6 +88,11 @@ pub struct Staging<'a> {
     /// Digests of the old tree's files, by their paths.
     old: HashMap<&'a str, &'a str>,
     new: Replacement<'a>,
+    /// Moment of its beginning, by the clock of the tree's file system.
+    began: Option<Moment>,
+    /// Paths of files of the old tree that the new one gets, too, once anything changed: a link changes
+    /// the identity of a file.
+    links: Vec<String>,
     /// True if it contains a file that the old tree does not.
     is_changed: bool,
 }
@@ -126,6 +132,8 @@ pub fn begin<'a>(host: &'a Host, existing: &'a ExistingTree<'a>) -> Result<Stagi
             .map(|artifact| (artifact.path.as_str(), artifact.sha256.as_str()))
             .collect(),
         new: existing.place.begin()?,
+        began: existing.place.now(),
+        links: Vec::new(),
         is_changed: false,
     })
 }
@@ -151,8 +159,8 @@ impl Staging<'_> {
         let mut problems = Vec::new();
         for (file, bin) in staged.into_iter().zip(bins) {
             match file {
-                Ok(StagedFile { artifact, is_new }) => {
-                    self.is_changed |= is_new;
+                Ok(StagedFile { artifact, held }) => {
+                    self.add_staged(&artifact.path, held.as_ref());
                     // What is listed in a program is not in cargo's file.
                     let is_cargos = provenance.lists_of(&artifact.target).is_none();
                     if let (Some(identity), Some(binary), true) =
@@ -161,6 +169,8 @@ impl Staging<'_> {
                         let file = TakenFile {
                             identity: identity.clone(),
                             sha256: artifact.sha256.clone(),
+                            size: artifact.size,
+                            staged: held.and_then(|Held { identity }| identity),
                             binary: binary.clone(),
                         };
                         taken.add(&artifact.path, file);
@@ -190,26 +200,44 @@ impl Staging<'_> {
             identity,
             beside: _,
         } = bin;
+        let of_file = |problem: Problem| problem.note("file", [file.path().to_string()]);
+        let all_of_file = |problems: Vec<Problem>| -> Vec<Problem> {
+            problems.into_iter().map(of_file).collect()
+        };
+        let known = self
+            .old
+            .get(output.path.as_str())
+            .and_then(|staged| known.find(&output.path, identity.as_deref(), staged));
+        // Nothing has written to either file since they were compared.
+        let untouched = known.and_then(|known| Some((known, self.untouched(known, &output.path)?)));
+        if let Some((known, held)) = untouched {
+            let artifact = check(output, features, &Contents::Known(known), provenance)
+                .map_err(all_of_file)?;
+            let held = Some(held);
+            return Ok(StagedFile { artifact, held });
+        }
         let name = output.bin.label();
         let read = file.read(self.host).map_err(|problem| vec![problem])?;
         let mut bytes = read.ok_or_else(|| vec![overwritten(&name, file.path())])?;
-        let of_file = |problem: Problem| problem.note("file", [file.path().to_string()]);
         if let Some(lists) = provenance.lists_of(output.target.triple()) {
             bytes = lists
                 .embed(&output.bin.package, &name, bytes)
                 .map_err(|problem| vec![of_file(problem)])?;
         }
         // Both copies would have to be damaged in the same way.
-        let known = self
-            .old
-            .get(output.path.as_str())
-            .and_then(|staged| known.find(&output.path, identity.as_deref(), staged))
-            .filter(|_| self.holds(&output.path, &bytes));
-        let all_of_file = |problems: Vec<Problem>| -> Vec<Problem> {
-            problems.into_iter().map(of_file).collect()
-        };
-        let artifact = check(output, features, &bytes, provenance, known).map_err(all_of_file)?;
-        self.place(artifact, &bytes, known)
+        let held = known.and_then(|known| Some((known, self.held(&output.path, &bytes)?)));
+        if let Some((known, held)) = held {
+            let artifact = check(output, features, &Contents::Known(known), provenance)
+                .map_err(all_of_file)?;
+            let held = Some(held);
+            return Ok(StagedFile { artifact, held });
+        }
+        let contents = Contents::Bytes(&bytes);
+        let artifact = check(output, features, &contents, provenance).map_err(all_of_file)?;
+        let held = self
+            .put(&artifact, &bytes)
+            .map_err(|problem| vec![problem])?;
+        Ok(StagedFile { artifact, held })
     }
 
     /// Takes a file that was made of staged ones: it is inspected and checked as they were.
@@ -220,56 +248,61 @@ impl Staging<'_> {
         bytes: Vec<u8>,
         provenance: &Provenance,
     ) -> Result<Artifact, Vec<Problem>> {
-        let artifact = check(output, &features, &bytes, provenance, None)?;
-        let StagedFile { artifact, is_new } = self.place(artifact, &bytes, None)?;
-        self.is_changed |= is_new;
+        let artifact = check(output, &features, &Contents::Bytes(&bytes), provenance)?;
+        self.add(&artifact, &bytes)
+            .map_err(|problem| vec![problem])?;
         Ok(artifact)
     }
 
-    /// Puts a file into the new tree. The old one has a known file, with the same bytes.
-    fn place(
-        &self,
-        artifact: Artifact,
-        bytes: &[u8],
-        known: Option<&TakenFile>,
-    ) -> Result<StagedFile, Vec<Problem>> {
-        let put = match known {
-            Some(_) => self.link(&artifact.path).map(|()| false),
-            None => self.put(&artifact, bytes),
-        };
-        let is_new = put.map_err(|problem| vec![problem])?;
-        Ok(StagedFile { artifact, is_new })
-    }
-
-    /// Returns true if the old tree has a program with these bytes at a path. Comparing bytes, which
-    /// are in memory, takes a third of the time of another digest.
-    fn holds(&self, path: &str, bytes: &[u8]) -> bool {
+    /// Returns the old tree's program at a path if it has these bytes. Comparing bytes, which are in
+    /// memory, takes a third of the time of another digest.
+    fn held(&self, path: &str, bytes: &[u8]) -> Option<Held> {
         let staged = self.existing.place.path().join(path);
-        self.host.is_program(&staged) && self.host.holds(&staged, bytes)
+        // Asked before the bytes are read: what writes to it later gives it another.
+        let identity = self.host.settled_identity(&staged, self.began);
+        let is_held = self.host.is_program(&staged) && self.host.holds(&staged, bytes);
+        is_held.then_some(Held { identity })
     }
 
-    /// Links a file of the old tree.
-    fn link(&self, path: &str) -> Result<()> {
+    /// Returns the old tree's program at a path if nothing has written to it since it had the bytes of
+    /// the known file.
+    fn untouched(&self, known: &TakenFile, path: &str) -> Option<Held> {
         let staged = self.existing.place.path().join(path);
-        self.host.link_or_copy(&staged, &self.create_parent(path)?)
+        let identity = self.host.settled_identity(&staged, self.began)?;
+        let is_untouched = known.staged.as_ref() == Some(&identity);
+        (is_untouched && self.host.is_program(&staged)).then_some(Held {
+            identity: Some(identity),
+        })
     }
 
-    /// Links the old tree's file if it is the same, else writes a new one. Returns true if it is
-    /// new.
-    fn put(&self, artifact: &Artifact, bytes: &[u8]) -> Result<bool> {
+    /// Returns the old tree's file if it is the same, else writes a new one.
+    fn put(&self, artifact: &Artifact, bytes: &[u8]) -> Result<Option<Held>> {
         let same = self.old.get(artifact.path.as_str()) == Some(&artifact.sha256.as_str());
-        if same && self.holds(&artifact.path, bytes) {
-            self.link(&artifact.path)?;
-            return Ok(false);
+        let held = same.then(|| self.held(&artifact.path, bytes)).flatten();
+        if held.is_some() {
+            return Ok(held);
         }
         let to = self.create_parent(&artifact.path)?;
         self.host.write_program(&to, bytes)?;
-        Ok(true)
+        Ok(None)
     }
 
-    /// Returns the path of a file in the new tree.
+    /// Remembers that a file is in the new tree: written, or held by the old tree and linked at the
+    /// end.
+    fn add_staged(&mut self, path: &str, held: Option<&Held>) {
+        match held {
+            Some(_) => self.links.push(path.to_owned()),
+            None => self.is_changed = true,
+        }
+    }
+
+    /// Returns the path of a file that the new tree will have.
     pub fn path_of(&self, path: &str) -> Utf8PathBuf {
-        self.new.root().join(path)
+        let is_linked = self.links.iter().any(|linked| linked == path);
+        match is_linked {
+            true => self.existing.place.path().join(path),
+            false => self.new.root().join(path),
+        }
     }
 
     /// Returns the path of a file in the new tree, and creates its directory.
@@ -295,41 +328,43 @@ impl Staging<'_> {
                 .is_ok_and(|(digest, size)| digest == artifact.sha256 && size == artifact.size)
     }
 
-    /// Links files of the old tree that this run does not build.
+    /// Keeps files of the old tree that this run does not build.
     ///
     /// # Errors
     /// `tree-changed`: files that no longer match the old manifest.
-    pub fn keep(&self, retained: &[Artifact]) -> Result<(), Vec<Problem>> {
+    pub fn keep(&mut self, retained: &[Artifact]) -> Result<(), Vec<Problem>> {
         let problems: Vec<Problem> = retained
             .par_iter()
-            .filter_map(|artifact| self.keep_one(artifact).err())
+            .filter_map(|artifact| self.check_kept(artifact).err())
             .collect();
         if problems.is_empty() {
+            let paths = retained.iter().map(|artifact| artifact.path.clone());
+            self.links.extend(paths);
             Ok(())
         } else {
             Err(problems)
         }
     }
 
-    fn keep_one(&self, artifact: &Artifact) -> Result<()> {
+    fn check_kept(&self, artifact: &Artifact) -> Result<()> {
         let from = self.existing.place.path().join(&artifact.path);
-        if !self.is_unchanged(artifact) {
-            return Err(Problem::new(
+        match self.is_unchanged(artifact) {
+            true => Ok(()),
+            false => Err(Problem::new(
                 TREE_CHANGED,
                 format!("`{from}` differs from its manifest"),
             )
             .help(format!(
                 "build its target again (`--target {}`), or remove the tree: `cargo xpkg clean`",
                 artifact.target
-            )));
+            ))),
         }
-        self.host
-            .link_or_copy(&from, &self.create_parent(&artifact.path)?)
     }
 
     /// Takes a file that was built and inspected before. `bytes` are those of the manifest's digest.
     pub fn add(&mut self, artifact: &Artifact, bytes: &[u8]) -> Result<()> {
-        self.is_changed |= self.put(artifact, bytes)?;
+        let held = self.put(artifact, bytes)?;
+        self.add_staged(&artifact.path, held.as_ref());
         Ok(())
     }
 
@@ -348,18 +383,22 @@ impl Staging<'_> {
         manifest: &Manifest,
         check: impl FnOnce(&Utf8Path) -> Result<()>,
     ) -> Result<bool> {
+        let (json, text) = (manifest.json(), manifest.text());
+        let written = self.existing.written.as_ref();
+        let is_written = written.is_some_and(|(old_json, old)| *old_json == json && *old == text);
+        if !self.is_changed && is_written {
+            return Ok(false);
+        }
+        for path in &self.links {
+            let held = self.existing.place.path().join(path);
+            self.host.link_or_copy(&held, &self.create_parent(path)?)?;
+        }
         let Self {
             host,
             existing,
-            old: _,
             new,
-            is_changed,
+            ..
         } = self;
-        let (json, text) = (manifest.json(), manifest.text());
-        let written = existing.written.as_ref();
-        if !is_changed && written.is_some_and(|(old_json, old)| *old_json == json && *old == text) {
-            return Ok(false);
-        }
         let root = new.root().to_owned();
         host.write(&root.join(TEXT_NAME), text.as_bytes())?;
         host.write(&root.join(JSON_NAME), json.as_bytes())?;
@@ -372,18 +411,25 @@ impl Staging<'_> {
     }
 }
 
+/// What is in a file.
+enum Contents<'a> {
+    /// What an earlier run found in the same bytes.
+    Known(&'a TakenFile),
+    /// Bytes that nobody has looked at.
+    Bytes(&'a [u8]),
+}
+
 /// Inspects a file, unless it is known what is in it, and checks it. Returns its entry in the manifest.
 fn check(
     output: &Output,
     features: &[String],
-    bytes: &[u8],
+    contents: &Contents,
     provenance: &Provenance,
-    known: Option<&TakenFile>,
 ) -> Result<Artifact, Vec<Problem>> {
     let name = output.bin.label();
-    let inspected = match known {
-        Some(known) => Ok(known.binary.clone()),
-        None => inspect::inspect(bytes),
+    let inspected = match contents {
+        Contents::Known(known) => Ok(known.binary.clone()),
+        Contents::Bytes(bytes) => inspect::inspect(bytes),
     };
     let (binary, findings) = match inspected {
         Ok(binary) => {
@@ -410,6 +456,10 @@ fn check(
     if !problems.is_empty() {
         return Err(problems);
     }
+    let (sha256, size) = match contents {
+        Contents::Known(known) => (known.sha256.clone(), known.size),
+        Contents::Bytes(bytes) => (digest::sha256(bytes), bytes.len() as u64),
+    };
     let artifact = Artifact {
         path: output.path.clone(),
         target: output.target.triple().to_owned(),
@@ -420,9 +470,9 @@ fn check(
         profile: provenance.profile.to_owned(),
         features: features.to_vec(),
         built_by: String::new(),
-        size: bytes.len() as u64,
+        size,
         mode: "0755".to_owned(),
-        sha256: known.map_or_else(|| digest::sha256(bytes), |known| known.sha256.clone()),
+        sha256,
         binary,
         waivers: waived
             .into_iter()
@@ -438,8 +488,14 @@ fn check(
 /// File in the new tree.
 struct StagedFile {
     artifact: Artifact,
-    /// True unless it is a link to the old tree's file.
-    is_new: bool,
+    /// File of the old tree with the same bytes; `None` if a new one was written.
+    held: Option<Held>,
+}
+
+/// File of the old tree that the new one gets, too.
+struct Held {
+    /// Its identity, if that tells what is written to it from now on.
+    identity: Option<String>,
 }
 
 /// Returns the problem of a file that was written to after cargo reported it.

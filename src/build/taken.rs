@@ -1,7 +1,8 @@
 //! What earlier runs found in the files that cargo built, by the identities of the files.
 //!
 //! Pure. A file that nothing has written to since then, and whose bytes are those of the staged one, is
-//! neither hashed nor inspected again.
+//! neither hashed nor inspected again. If nothing has written to the staged one either since both were
+//! compared, neither is read.
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,11 @@ pub struct TakenFile {
     pub identity: String,
     /// SHA-256 of its bytes.
     pub sha256: String,
+    /// Size in bytes.
+    pub size: u64,
+    /// Identity of the staged file that had the same bytes; `None` if it was written, linked or touched
+    /// so shortly before that a later change could leave it the same identity.
+    pub staged: Option<String>,
     /// Facts of the program.
     pub binary: Binary,
 }
@@ -77,6 +83,8 @@ mod tests {
         let file = TakenFile {
             identity: "1:2 3 4 5".to_owned(),
             sha256: "aa".to_owned(),
+            size: 8,
+            staged: None,
             binary,
         };
         let program = || Some("xpkg 1".to_owned());

@@ -131,6 +131,14 @@ impl Host {
         open().map_err(|error| cannot("read", &path, &error))
     }
 
+    /// Returns the identity of the file at a path, links not followed, as [`OpenedFile::settled_identity`]
+    /// does.
+    pub fn settled_identity(&self, path: &Utf8Path, moment: Option<Moment>) -> Option<String> {
+        let metadata = std::fs::symlink_metadata(path).ok()?;
+        let is_settled = metadata.is_file() && Moment::of_change(&metadata)? < moment?;
+        identity(&metadata).filter(|_| is_settled)
+    }
+
     /// Returns the first link on the way from `root` to `below` in it.
     pub fn link_below(&self, root: &Utf8Path, below: &Utf8Path) -> Option<Utf8PathBuf> {
         let ways: Vec<Utf8PathBuf> = below.ancestors().map(|way| root.join(way)).collect();

@@ -21,6 +21,7 @@ use crate::host::exchange::CANNOT_EXCHANGE;
 use crate::host::files::cannot;
 use crate::host::lock::{FileLock, lock_path};
 use crate::host::machine::Host;
+use crate::host::opened::Moment;
 use crate::problem::{Problem, Result};
 
 /// Kind of a place that is replaced: its name in messages, and the life of its lock file.
@@ -40,7 +41,7 @@ pub struct LockedPlace<'a> {
     kind: &'static Kind,
     path: Utf8PathBuf,
     parent: Utf8PathBuf,
-    _lock: FileLock,
+    lock: FileLock,
 }
 
 /// New directory beside the place, which replaces it. What is left beside the place is removed when
@@ -127,7 +128,7 @@ pub fn lock<'a>(host: &'a Host, path: &Utf8Path, kind: &'static Kind) -> Result<
         kind,
         path: path.to_owned(),
         parent: parent.to_owned(),
-        _lock: lock.map_err(unwritable)?,
+        lock: lock.map_err(unwritable)?,
     })
 }
 
@@ -209,6 +210,11 @@ impl LockedPlace<'_> {
             remove_all(host, leftover)?;
         }
         Ok(())
+    }
+
+    /// Returns the current moment by the clock of the place's file system; `None` if it cannot be told.
+    pub fn now(&self) -> Option<Moment> {
+        self.lock.now()
     }
 
     /// Creates the new directory, empty, and checks that the file system can exchange it with the

@@ -126,6 +126,58 @@ fn nothing_changed_means_nothing_written() {
     );
 }
 
+/// Once both copies of a program were compared, neither is read: whatever writes to the staged one is
+/// noticed all the same.
+#[test]
+fn a_staged_file_that_something_wrote_to_is_staged_anew() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = Project::of("hello");
+    let staged = project.path(&format!("target/xpkg/{HOST}/hello/hello"));
+    let built = || {
+        project.xpkg("build -q").ok();
+        project.xpkg("build -q").ok();
+        let taken = project.read(&format!("target/xpkg-cache/taken-{HOST}-release.json"));
+        assert!(taken.contains(r#""staged":""#), "{taken}");
+        let unchanged = project.xpkg("build").ok().stderr;
+        assert!(unchanged.contains("   Unchanged 1 bin in "), "{unchanged}");
+    };
+    built();
+    let (bytes, time) = (
+        std::fs::read(&staged).unwrap(),
+        staged.metadata().unwrap().modified().unwrap(),
+    );
+    let other: Vec<u8> = bytes.iter().rev().copied().collect();
+    let set_time = |path: &std::path::Path| {
+        let file = std::fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(time).unwrap();
+    };
+    let changes: [(&str, &dyn Fn()); 3] = [
+        ("written in place, with its old time", &|| {
+            std::fs::write(&staged, &other).unwrap();
+            set_time(&staged);
+        }),
+        ("replaced by a file of the same size and time", &|| {
+            let beside = project.path("beside");
+            std::fs::write(&beside, &other).unwrap();
+            std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o755)).unwrap();
+            set_time(&beside);
+            std::fs::rename(&beside, &staged).unwrap();
+        }),
+        ("no program any more", &|| {
+            std::fs::set_permissions(&staged, std::fs::Permissions::from_mode(0o644)).unwrap();
+        }),
+    ];
+    for (what, change) in changes {
+        change();
+        let run = project.xpkg("build").ok().stderr;
+        assert!(run.contains("      Staged 1 bin in "), "{what}: {run}");
+        assert_eq!(std::fs::read(&staged).unwrap(), bytes, "{what}");
+        let mode = staged.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o755, "{what}");
+        built();
+    }
+}
+
 #[test]
 fn another_directory_gives_the_same_manifest() {
     let manifest = |project: &Project| {
