@@ -69,6 +69,7 @@ const LISTS: &[&[Code]] = &[
     crate::toolchain::zig::arguments::CODES,
     crate::toolchain::link_failure::CODES,
     crate::toolchain::leaks::CODES,
+    crate::toolchain::leaks::aws_lc::CODES,
     crate::toolchain::libraries::CODES,
     crate::project::build_tools::CODES,
     crate::build::doctor::CODES,

@@ -222,6 +222,12 @@ const SEEN: &[Seen] = &[
         "CFLAGS=-std=gnu17 CC=sid-16-gcc CARGO_TARGET_DIR=c17 cargo build --manifest-path onig/Cargo.toml",
     ),
     (
+        "aws-lc-test",
+        "LDFLAGS=-nostartfiles CC=bookworm-gcc CARGO_TARGET_DIR=aws cargo build --manifest-path aws-lc/Cargo.toml",
+        "COMPILER BUG DETECTED",
+        "CC=bookworm-gcc CARGO_TARGET_DIR=aws cargo build --manifest-path aws-lc/Cargo.toml",
+    ),
+    (
         "symbol-missing",
         "CARGO_TARGET_DIR=libc cargo build --target x86_64-unknown-linux-musl --manifest-path old/Cargo.toml",
         "open64",
@@ -250,6 +256,11 @@ const FILES: &[(&str, &str)] = &[
         "[package]\nname = \"t\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\nonig_sys = \"=69.8.1\"\n",
     ),
     ("onig/src/lib.rs", ""),
+    (
+        "aws-lc/Cargo.toml",
+        "[package]\nname = \"t\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\naws-lc-sys = \"=0.42.0\"\n",
+    ),
+    ("aws-lc/src/lib.rs", ""),
     (
         "old/Cargo.toml",
         "[package]\nname = \"t\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\nlibc = \"=0.2.144\"\n",

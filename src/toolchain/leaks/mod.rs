@@ -4,14 +4,17 @@
 //! Pure: the input is the user's settings and the archiver's output, the result is their meaning
 //! for one target.
 
+pub mod aws_lc;
+pub mod leak;
+
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::cargo_config;
-use crate::project::graph::CPackage;
 use crate::project::setting::{Setting, SettingOrigin};
 use crate::target::Target;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::facts::{Facts, TargetFacts};
+use crate::toolchain::leaks::leak::{Leak, LeakInput, words};
 use crate::toolchain::probe::archiver::ArchiveFormat;
 use crate::toolchain::probe::report::Severity;
 use crate::toolchain::words::CUSTOM_LAUNCHER;
@@ -20,6 +23,7 @@ use crate::toolchain::words::CUSTOM_LAUNCHER;
 pub const WATCHED: &[&str] = &[
     "CFLAGS",
     "CXXFLAGS",
+    "LDFLAGS",
     "AWS_LC_SYS_NO_JITTER_ENTROPY",
     CUSTOM_LAUNCHER,
     SDK_SYSROOT,
@@ -28,35 +32,14 @@ pub const WATCHED: &[&str] = &[
 /// Variable in which Yocto's SDKs name their target's sysroot.
 pub const SDK_SYSROOT: &str = "OECORE_TARGET_SYSROOT";
 
-/// A leak that was found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Leak {
-    /// Code of the leak.
-    pub code: Code,
-    /// Weight: a leak that is not accepted stops the run.
-    pub severity: Severity,
-    /// Message with the setting and its place.
-    pub message: String,
-    /// Command that fixes it.
-    pub help: String,
-}
-
-/// Input of a check.
-struct LeakInput<'a> {
-    target: &'a Target,
-    facts: &'a Facts,
-    target_facts: &'a TargetFacts,
-    c: &'a CUsage,
-    candidate: &'a Candidate,
-}
-
 /// The checks of settings for C, in the order of their reports.
 const LEAKS: &[fn(&LeakInput) -> Option<Leak>] = &[
     machine_flags,
     native_c,
     hosts_libraries,
     archive,
-    jitter_entropy,
+    aws_lc::jitter_entropy,
+    aws_lc::self_test,
 ];
 
 /// Returns the settings that leak into this target's compile; those for C only if its graph
@@ -266,68 +249,8 @@ fn archive(case: &LeakInput) -> Option<Leak> {
     })
 }
 
-/// Minor versions of aws-lc-sys 0.x whose jitter entropy source must not be optimized, and whose
-/// build uses the last `-O` on the command line.
-const JITTER: std::ops::RangeInclusive<u64> = 32..=38;
-
-/// Finds an optimization level in `CFLAGS` that breaks aws-lc-sys.
-fn jitter_entropy(case: &LeakInput) -> Option<Leak> {
-    let version = |version: &str| {
-        let mut parts = version.split('.').map(|part| part.parse::<u64>().ok());
-        parts.next()?.filter(|major| *major == 0)?;
-        parts.next()?
-    };
-    let affected = |package: &&CPackage| {
-        package.package == "aws-lc-sys"
-            && version(&package.version).is_some_and(|minor| JITTER.contains(&minor))
-    };
-    let package = case.c.packages.iter().find(affected)?;
-    if case
-        .facts
-        .watched
-        .contains_key("AWS_LC_SYS_NO_JITTER_ENTROPY")
-    {
-        return None;
-    }
-    let settings = [
-        case.facts.watched.get("CFLAGS"),
-        case.target_facts.settings.get("CFLAGS"),
-    ];
-    let optimizes = |word: &str| {
-        word.strip_prefix("-O")
-            .is_some_and(|level| level != "0" && level != "g")
-    };
-    let (setting, flag) = settings
-        .into_iter()
-        .flatten()
-        .find_map(|setting| Some((setting, words(setting).find(|word| optimizes(word))?)))?;
-    Some(Leak {
-        code: JITTER_ENTROPY,
-        severity: Severity::Block,
-        message: format!(
-            "`{flag}` in `{}`, set in {}, breaks {} {}: its jitter entropy source must not be \
-             optimized",
-            setting.name, setting.place, package.package, package.version
-        ),
-        help: "`export AWS_LC_SYS_NO_JITTER_ENTROPY=1`, or use a later aws-lc-sys (`cargo update \
-               -p aws-lc-sys`)"
-            .to_owned(),
-    })
-}
-
-/// Splits a setting's value at whitespace.
-fn words(setting: &Setting) -> impl Iterator<Item = &str> {
-    setting.value.split_whitespace()
-}
-
 /// Codes that this file declares.
-pub const CODES: &[Code] = &[
-    FLAGS_LEAK,
-    NATIVE_CPU,
-    PKG_CONFIG_LEAK,
-    ARCHIVE_FORMAT,
-    JITTER_ENTROPY,
-];
+pub const CODES: &[Code] = &[FLAGS_LEAK, NATIVE_CPU, PKG_CONFIG_LEAK, ARCHIVE_FORMAT];
 
 pub const FLAGS_LEAK: Code = code(&CodeInfo {
     name: "flags-leak",
@@ -386,20 +309,6 @@ pub const ARCHIVE_FORMAT: Code = code(&CodeInfo {
           archive-format`.",
     page: "environment",
     sources: &["cross-rs/cross#137"],
-    waivable: true,
-});
-
-pub const JITTER_ENTROPY: Code = code(&CodeInfo {
-    name: "jitter-entropy",
-    title: "flags would optimize what must not be optimized",
-    cause: "aws-lc-sys 0.32 to 0.38 compiles its jitter entropy source with `-O0`; a `-O` in \
-            `CFLAGS` comes after it, and the source refuses to compile with it.",
-    detection: "The version of aws-lc-sys in the graph, and `-O` in `CFLAGS` or \
-                `CFLAGS_<target>`.",
-    fix: "Set `AWS_LC_SYS_NO_JITTER_ENTROPY=1`, or use a later aws-lc-sys. Or continue with \
-          `--accept jitter-entropy`.",
-    page: "compiler-bugs",
-    sources: &["aws/aws-lc-rs#1097", "aws/aws-lc-rs#1154"],
     waivable: true,
 });
 
@@ -611,5 +520,48 @@ mod tests {
             &["CFLAGS=-O2", "AWS_LC_SYS_NO_JITTER_ENTROPY=1"],
             "",
         );
+    }
+
+    #[test]
+    fn flags_that_break_the_test_of_aws_lc_are_reported() {
+        let message = |flag: &str, variable: &str, version: &str| {
+            format!(
+                "aws-lc-test: with `{flag}` in `{variable}`, set in the environment, the test that \
+                 aws-lc-sys {version} makes of the compiler cannot pass: its build script fails, and may \
+                 call a sound compiler broken (remove the flag, or use a later aws-lc-sys (`cargo update \
+                 -p aws-lc-sys`))"
+            )
+        };
+        for (target, version, setting, is_found) in [
+            (HOST, "0.42.0", "LDFLAGS=-L/opt -nostartfiles", true),
+            (HOST, "0.42.0", "CFLAGS=-g -nostartfiles", false),
+            (HOST, "0.41.0", "CFLAGS=-g -nostartfiles", true),
+            (HOST, "0.41.0", "+CFLAGS=-nostdlib", true),
+            (HOST, "0.43.0", "LDFLAGS=-nostartfiles", false),
+            (HOST, "0.42.0", "LDFLAGS=-Wl,-O1 -pie", false),
+            (HOST, "0.33.0", "LDFLAGS=-shared", false),
+            (HOST, "0.34.0", "LDFLAGS=-shared", true),
+            (ARM, "0.37.0", "LDFLAGS=-shared", true),
+            (ARM, "0.38.0", "LDFLAGS=-shared", false),
+            (HOST, "1.0.0", "LDFLAGS=-shared", false),
+        ] {
+            let (variable, flags) = setting.split_once('=').unwrap();
+            let flag = flags.rsplit(' ').next().unwrap();
+            let name = match variable {
+                "+CFLAGS" => "CFLAGS_x",
+                name => name,
+            };
+            let expected = if is_found {
+                message(flag, name, version)
+            } else {
+                String::new()
+            };
+            check(
+                target,
+                &format!("aws-lc-sys {version}"),
+                &[setting],
+                &expected,
+            );
+        }
     }
 }

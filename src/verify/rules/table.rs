@@ -56,6 +56,7 @@ pub fn acceptable() -> impl Iterator<Item = Code> {
     probe::table::CODES
         .iter()
         .chain(leaks::CODES)
+        .chain(leaks::aws_lc::CODES)
         .chain(libraries::CODES)
         .chain(gate::CODES)
         .chain([&UNREADABLE_BINARY])

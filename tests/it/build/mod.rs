@@ -436,7 +436,7 @@ error[not-static]: bin `hello` of package `hello`: needs the interpreter `/lib/l
 exit 1
 --- stderr
 error[no-such-code]: `--accept no-linker`: no such finding can be accepted
-  help: findings that can be accepted: `gcc-95189`, `assembler-wrong`, `assembler-old`, `lto-objects`, `isoc23`, `time64`, `old-c`, `linker-absent`, `relr-unread`, `gold`, `rust-release`, `flags-leak`, `native-cpu`, `pkg-config-leak`, `archive-format`, `jitter-entropy`, `system-library-missing`, `sdk-missing`, `unreadable-binary`, `wrong-machine`, `not-executable`, `not-library`, `not-static`, `cpu-level`, `above-glibc-floor`, `private-glibc`, `signature-invalid`, `above-macos-floor`, `library-twice` and `import-unfit`
+  help: findings that can be accepted: `gcc-95189`, `assembler-wrong`, `assembler-old`, `lto-objects`, `isoc23`, `time64`, `old-c`, `linker-absent`, `relr-unread`, `gold`, `rust-release`, `flags-leak`, `native-cpu`, `pkg-config-leak`, `archive-format`, `jitter-entropy`, `aws-lc-test`, `system-library-missing`, `sdk-missing`, `unreadable-binary`, `wrong-machine`, `not-executable`, `not-library`, `not-static`, `cpu-level`, `above-glibc-floor`, `private-glibc`, `signature-invalid`, `above-macos-floor`, `library-twice` and `import-unfit`
 
 "#]]
     );

@@ -15,7 +15,7 @@ use cargo_xpkg::toolchain::probe::catalogue::{CATALOGUE, Dealt};
 use cargo_xpkg::toolchain::probe::definition::{Question, Subject, Weight, Workaround};
 use cargo_xpkg::toolchain::probe::table::PROBES;
 use cargo_xpkg::verify::rules::context::RuleScope;
-use cargo_xpkg::verify::rules::table::rules;
+use cargo_xpkg::verify::rules::table::{acceptable, rules};
 use regex::Regex;
 
 use crate::house;
@@ -505,6 +505,7 @@ fn the_tables_are_the_programs() {
             let (name, rest) = part.split_once(" -->\n\n").unwrap();
             let (shown, _) = rest.split_once("\n<!-- end -->").unwrap();
             let table = match name {
+                "acceptable" => acceptable_lines(),
                 "codes" => codes_table(),
                 "environment" => environment_table(),
                 "policies" => policies_table(),
@@ -521,6 +522,7 @@ fn the_tables_are_the_programs() {
     assert_eq!(
         found.iter().map(String::as_str).collect::<Vec<_>>(),
         [
+            "acceptable",
             "build-tools",
             "catalogue",
             "codes",
@@ -541,6 +543,24 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
 
 fn code(text: &str) -> String {
     format!("`{text}`")
+}
+
+/// Codes that `--accept` of a build takes, in lines of up to 100 columns.
+fn acceptable_lines() -> String {
+    let names: Vec<String> = acceptable().map(|it| code(it.name())).collect();
+    let mut lines = vec![String::new()];
+    for word in names.join(", ").split(' ') {
+        let line = lines.last_mut().expect("there is a line");
+        if line.is_empty() {
+            line.push_str(word);
+        } else if line.len() + 1 + word.len() > 100 {
+            lines.push(word.to_owned());
+        } else {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines.join("\n") + "\n"
 }
 
 fn codes_table() -> String {
