@@ -91,6 +91,8 @@ pub struct Zig {
     pub version: String,
     /// SHA-256 of the program.
     pub digest: String,
+    /// Directory of the sources and headers that it compiles C libraries from.
+    pub library: Utf8PathBuf,
     /// Where it keeps what it has compiled.
     pub cache: Utf8PathBuf,
     /// The versions of glibc that it links for.

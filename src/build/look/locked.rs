@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rayon::prelude::*;
 
 use crate::build::look::session::Session;
 use crate::build::plan::{Plan, TargetPlan};
@@ -17,12 +18,12 @@ use crate::problem::{Problem, Result};
 use crate::project::linker::LinkerKind;
 use crate::project::look::cargo_config::cargo_home;
 use crate::project::workspace::tools_dir;
+use crate::toolchain::facts::Zig;
 use crate::toolchain::image::lockfile::NAME;
 use crate::toolchain::image::look::store::read_lock;
 use crate::toolchain::locked::{LockedTool, LockedToolchain, TOOLCHAIN_CHANGED};
 use crate::toolchain::look::programs;
 use crate::toolchain::program::Program;
-use crate::tree::manifest::ProgramRecord;
 use crate::tree::source::Source;
 
 /// Time limit of a question to a compiler.
@@ -138,7 +139,7 @@ pub fn toolchain(
             role: "zig".to_owned(),
             program: "zig".to_owned(),
             version: Some(zig.version.to_string()),
-            files: BTreeMap::from([("zig".to_owned(), reader.file(&zig.path)?)]),
+            files: reader.zig(zig)?,
         });
     }
     let programs = [
@@ -153,7 +154,12 @@ pub fn toolchain(
         let (Some(program), Some(named)) = (program, named) else {
             continue;
         };
-        tools.extend(reader.tool(role, program, named, sysroot)?);
+        tools.extend(reader.tool(role, program, named.version.clone(), sysroot)?);
+    }
+    // What it compiles may write sources, or compress and generate what is part of the program.
+    if let Some(compiler) = &facts.host.compiler {
+        let (role, version) = ("C compiler of build scripts", compiler.version.clone());
+        tools.extend(reader.tool(role, compiler, version, sysroot)?);
     }
     Ok(LockedToolchain {
         target: triple.to_owned(),
@@ -185,6 +191,38 @@ impl Reader<'_> {
             }
         }
         Ok(format!("sha256:{}", digest::sha256(text.as_bytes())))
+    }
+
+    /// Returns the digest of the names and digests of all files below a directory of thousands of files,
+    /// which are read on all cores, each time.
+    fn large_directory(&self, directory: &Utf8Path) -> Result<String> {
+        let files: Vec<String> = self
+            .host
+            .walk(directory)?
+            .into_iter()
+            .filter(|(_, kind)| *kind != PathKind::Directory)
+            .map(|(name, _)| name)
+            .collect();
+        let lines: Result<Vec<String>> = files
+            .par_iter()
+            .map(|name| {
+                let (digest, _) = self.host.hash(&directory.join(name))?;
+                Ok(format!("sha256:{digest}  {name}\n"))
+            })
+            .collect();
+        Ok(format!(
+            "sha256:{}",
+            digest::sha256(lines?.concat().as_bytes())
+        ))
+    }
+
+    /// Returns the files of zig: the program, and the sources and headers that it compiles C libraries
+    /// and compiler-rt from.
+    fn zig(&self, zig: &Zig) -> Result<BTreeMap<String, String>> {
+        Ok(BTreeMap::from([
+            ("zig".to_owned(), self.file(&zig.path)?),
+            ("lib".to_owned(), self.large_directory(&zig.library)?),
+        ]))
     }
 
     /// Returns the files of rustc: the program, its libraries, and its linkers.
@@ -226,7 +264,7 @@ impl Reader<'_> {
         &self,
         role: &str,
         program: &Program,
-        named: &ProgramRecord,
+        version: Option<String>,
         sysroot: &Utf8Path,
     ) -> Result<Option<LockedTool>> {
         let path = program
@@ -254,8 +292,8 @@ impl Reader<'_> {
         }
         Ok(Some(LockedTool {
             role: role.to_owned(),
-            program: named.program.clone(),
-            version: named.version.clone(),
+            program: program.program.clone(),
+            version,
             files,
         }))
     }

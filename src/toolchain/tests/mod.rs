@@ -102,6 +102,7 @@ fn machine(text: &str) -> Machine {
                     path: "/z/zig".into(),
                     version: "0.17.0".to_owned(),
                     digest: "d1".to_owned(),
+                    library: "/z/lib".into(),
                     cache: "/z/cache".into(),
                     glibc,
                     libc: ["zig-target-none", "aarch64-linux-gnu", "aarch64-macos-none"]

@@ -90,7 +90,7 @@ fn query(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
             }
         }
     };
-    let incomplete = || format!("the output of `{path} env` has no version or cache");
+    let incomplete = || format!("the output of `{path} env` has no version, library or cache");
     let (environment, targets) = (run("env")?, run("targets")?);
     // A shell script in front of the real program would hide its changes.
     let real = text_of(&environment, "zig_exe").map_or_else(|| path.clone(), Utf8PathBuf::from);
@@ -104,6 +104,9 @@ fn query(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
         digest: digest.ok_or_else(|| format!("`{program}` cannot be read"))?,
         path: program,
         version: text_of(&environment, "version").ok_or_else(incomplete)?,
+        library: text_of(&environment, "lib_dir")
+            .ok_or_else(incomplete)?
+            .into(),
         cache: text_of(&environment, "global_cache_dir")
             .ok_or_else(incomplete)?
             .into(),

@@ -1,6 +1,10 @@
 //! `lock --toolchains`, and `build --locked` with other tools.
 
-use crate::support::{HOST, Project, X86_MUSL};
+use std::process::Command;
+
+use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, tool};
+use crate::toolchain::gate::with_c_in_a_build_script;
+use crate::toolchain::zig;
 
 /// The first line of what a run says of a failure, and what it has found.
 fn refused(project: &Project, command: &str) -> Vec<String> {
@@ -120,4 +124,64 @@ fn a_locked_build_takes_no_other_tools() {
         &text.replace("role = \"rustc\"", "role = \"rustc\"\nnew = 1"),
     );
     assert!(refused(&project, "build -q --locked")[0].starts_with("error[lock-unreadable]"));
+}
+
+/// zig compiles the C library of a program from its own `lib`, and build scripts write sources.
+#[test]
+fn zigs_library_and_the_compiler_of_build_scripts_are_locked() {
+    let test = "zigs_library_and_the_compiler_of_build_scripts_are_locked";
+    let (Some(project), Some(zig)) = (
+        zig::project("hello", test).map(|it| it.with("gcc")),
+        zig::zig(test),
+    ) else {
+        return;
+    };
+    with_c_in_a_build_script(&project);
+    let lock = format!("lock --toolchains --linker zig --target {ARM_MUSL}");
+    project.xpkg(&lock).ok();
+    let text = project.read("xpkg.lock");
+    let lockfile: toml::Table = text.parse().unwrap();
+    let tools = lockfile["toolchain"][0]["tool"].as_array().unwrap();
+    let of_role = |role: &str| -> Vec<&String> {
+        let tool = tools
+            .iter()
+            .find(|tool| tool["role"].as_str() == Some(role));
+        let files = tool.unwrap()["files"].as_table().unwrap();
+        files.keys().collect()
+    };
+    assert_eq!(of_role("zig"), ["lib", "zig"]);
+    let compiler = of_role("C compiler of build scripts");
+    for part in ["cc1", "as", "crt1.o"] {
+        assert!(compiler.iter().any(|name| *name == part), "{compiler:?}");
+    }
+    project.xpkg(&format!("{lock} --locked")).ok();
+    // The same zig with another file in its `lib`, and another compiler of build scripts.
+    let library = project.path("lib");
+    let status = Command::new(tool("cp"))
+        .args(["-r", "--link"])
+        .arg(zig.with_file_name("lib"))
+        .arg(&library)
+        .status();
+    assert!(status.unwrap().success());
+    let source = library.join("libc/musl/src/stdio/vfprintf.c");
+    let other = std::fs::read_to_string(&source).unwrap() + "\n";
+    std::fs::remove_file(&source).unwrap();
+    std::fs::write(&source, other).unwrap();
+    let run = project.xpkg_with(
+        &[("ZIG_LIB_DIR", library.to_str().unwrap())],
+        &format!("{lock} --locked"),
+    );
+    assert!(
+        run.stderr.contains("zig: `lib` is sha256:") && run.code == Some(1),
+        "{}",
+        run.stderr
+    );
+    let run = project.xpkg_with(&[("HOST_CC", "gcc")], &format!("{lock} --locked"));
+    assert!(
+        run.stderr
+            .contains("C compiler of build scripts: `gcc` here, locked: `cc`")
+            && run.code == Some(1),
+        "{}",
+        run.stderr
+    );
 }

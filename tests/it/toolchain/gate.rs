@@ -553,16 +553,8 @@ fn what_is_accepted_counts_only_where_nothing_passes_without() {
     );
 }
 
-#[test]
-fn the_hosts_own_compiler_passes_the_same_gate() {
-    let Some(gcc) = old(
-        "x86_64-linux-gnu-gcc-9",
-        "the_hosts_own_compiler_passes_the_same_gate",
-    ) else {
-        return;
-    };
-    let project = Project::of("hello");
-    // A build script that stands on C, by a crate that is called as one that checks secrets.
+/// Adds a build script that stands on C, by a crate that is called as one that checks secrets.
+pub fn with_c_in_a_build_script(project: &Project) {
     project.append(
         "Cargo.toml",
         "[build-dependencies]\nring = { path = \"ring\" }\n",
@@ -579,6 +571,18 @@ fn the_hosts_own_compiler_passes_the_same_gate() {
         "[package]\nname = \"cc\"\nversion = \"1.0.0\"\nedition = \"2024\"\n",
     );
     project.write("cc/src/lib.rs", "");
+}
+
+#[test]
+fn the_hosts_own_compiler_passes_the_same_gate() {
+    let Some(gcc) = old(
+        "x86_64-linux-gnu-gcc-9",
+        "the_hosts_own_compiler_passes_the_same_gate",
+    ) else {
+        return;
+    };
+    let project = Project::of("hello");
+    with_c_in_a_build_script(&project);
     let variables = [("HOST_CC", gcc.to_str().unwrap())];
     // Build scripts are compiled at level 0 unless someone says otherwise.
     let plan = project

@@ -2,7 +2,7 @@
 
 mod cache;
 mod choose;
-mod gate;
+pub mod gate;
 pub mod image;
 mod leaks;
 mod levels;
