@@ -13,6 +13,10 @@ use flate2::write::ZlibEncoder;
 use serde::{Deserialize, Serialize};
 
 use crate::inspect::section::{SectionError, section, with_section};
+use crate::inspect::wasm::custom_section;
+
+/// First bytes of a file of WebAssembly.
+const MAGIC: &[u8] = b"\0asm";
 
 /// Name of the section.
 pub const SECTION: &str = ".dep-v0";
@@ -205,6 +209,9 @@ impl PackageList {
     /// The reason as a clause.
     pub fn of_program(program: &[u8]) -> Result<Self, String> {
         let found = match section(program, SECTION) {
+            Err(SectionError::NotElf) if program.starts_with(MAGIC) => {
+                custom_section(program, SECTION)
+            }
             // A file for Windows or macOS.
             Err(SectionError::NotElf) => raw_auditable_data(program).ok(),
             found => found.map_err(|error| error.to_string())?,
@@ -421,6 +428,34 @@ mod tests {
         assert_eq!(PackageList::decode(&bomb), Err(ListError::TooLong));
         let long = vec![0; LONGEST_SECTION + 1];
         assert_eq!(PackageList::decode(&long), Err(ListError::TooLong));
+    }
+
+    /// A module of WebAssembly with a custom section, as cargo-auditable has the linker write it.
+    fn module(name: &str, contents: &[u8]) -> Vec<u8> {
+        let number = |mut value: usize| {
+            let mut bytes = Vec::new();
+            while value >= 0x80 {
+                bytes.push(u8::try_from(value & 0x7f).unwrap() | 0x80);
+                value >>= 7;
+            }
+            bytes.push(u8::try_from(value).unwrap());
+            bytes
+        };
+        let named = [&number(name.len()), name.as_bytes(), contents].concat();
+        let size = number(named.len());
+        [b"\0asm\x01\0\0\0", &[0][..], &size, &named].concat()
+    }
+
+    #[test]
+    fn a_list_is_read_from_webassembly() {
+        let encoded = list().encode();
+        let of = |bytes: &[u8]| PackageList::of_program(bytes);
+        assert_eq!(of(&module(SECTION, &encoded)), Ok(list()));
+        let none = Err("it cannot be found in this format".to_owned());
+        assert_eq!(of(&module("name", &encoded)), none);
+        let cut = module(SECTION, &encoded);
+        assert_eq!(of(&cut[..cut.len() - 1]), none);
+        assert!(of(&module(SECTION, b"plain")).is_err());
     }
 
     #[test]

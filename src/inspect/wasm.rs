@@ -68,6 +68,18 @@ pub fn inspect(bytes: &[u8]) -> Result<Binary, String> {
     })
 }
 
+/// Returns the contents of the first custom section of a name, of the file or of a module inside it; `None`
+/// if the file cannot be read, or has none.
+pub fn custom_section<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    Parser::new(0)
+        .parse_all(bytes)
+        .map_while(Result::ok)
+        .find_map(|payload| match payload {
+            Payload::CustomSection(section) if section.name() == name => Some(section.data()),
+            _ => None,
+        })
+}
+
 /// What the sections of a file tell. Modules inside a component count for debug information only.
 #[derive(Default)]
 struct Contents {
