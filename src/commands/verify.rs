@@ -65,6 +65,10 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "KEY")]
     pub signed_by: Option<String>,
 
+    /// Require `release.json` to be of this version: an older release may be signed as well
+    #[arg(long, value_name = "VERSION")]
+    pub release_version: Option<String>,
+
     /// Look up the packages of programs and SBOMs in a directory of RustSec's advisories, offline
     #[arg(long, value_name = "DIR", value_parser = path())]
     pub audit: Option<Utf8PathBuf>,
@@ -132,6 +136,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
         reason,
         require_list,
         signed_by,
+        release_version,
         audit,
         reproduce,
         run,
@@ -154,6 +159,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
             policy,
             accept,
             require_list,
+            version: release_version,
         },
         (targets, policy, accept) => {
             let problems = targets

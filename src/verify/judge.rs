@@ -41,6 +41,8 @@ pub struct VerifyOptions {
     pub accept: Vec<AcceptRule>,
     /// `--require-list`.
     pub require_list: bool,
+    /// `--release-version`.
+    pub version: Option<String>,
 }
 
 /// Checks a subject, and the archives in it, and returns the report, sorted by path and code.
@@ -68,6 +70,10 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         all.add(path, check_one(contents, options));
     }
     all.findings.extend(sbom::check(subject));
+    if let Some(version) = &options.version {
+        all.findings
+            .extend(release::check_version(subject, version));
+    }
     let Checked {
         mut findings,
         skipped,

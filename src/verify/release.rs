@@ -55,6 +55,41 @@ pub fn check(subject: &Artifacts, listing: &Listing) -> Vec<Finding> {
     findings
 }
 
+/// Requires all releases of a subject to be of a version: an older one, complete and signed, has no other
+/// fault.
+pub fn check_version(subject: &Artifacts, version: &str) -> Vec<Finding> {
+    let other = |path: &str, found: String| {
+        finding(
+            RELEASE_OTHER_VERSION,
+            path,
+            found,
+            format!("version {version}"),
+            "fetch that version from where it was published",
+        )
+    };
+    let version_of = |file: &File| {
+        let text = file.list.as_deref().map(String::from_utf8_lossy);
+        let document = Document::parse(&text.unwrap_or_default(), NAME).ok();
+        document.map(|document| document.version)
+    };
+    let files = subject.entries.iter().filter_map(Entry::file);
+    let documents: Vec<(&str, Option<String>)> = files
+        .filter(|(path, _)| path.rsplit('/').next() == Some(NAME))
+        .map(|(path, file)| (path, version_of(file)))
+        .collect();
+    if documents.is_empty() {
+        return vec![other("", format!("no `{NAME}`, which has the version"))];
+    }
+    let wrong = documents
+        .into_iter()
+        .filter_map(|(path, found)| match found {
+            Some(found) if found == version => None,
+            Some(found) => Some(other(path, format!("version {}", printable(&found)))),
+            None => Some(other(path, "no version that can be read".to_owned())),
+        });
+    wrong.collect()
+}
+
 /// Compares the programs in a directory of an archive or a package with those of its build.
 fn programs(archive: &Inside, build: &BuildRecord, directory: &str) -> Vec<Finding> {
     let Inside { path, contents } = archive;
@@ -202,7 +237,7 @@ fn rows(path: &str, installer: Installer, script: &str, document: &Document) -> 
 }
 
 /// Codes declared in this file.
-pub const CODES: &[Code] = &[RELEASE_MISMATCH, INSTALLER_UNFIT];
+pub const CODES: &[Code] = &[RELEASE_MISMATCH, RELEASE_OTHER_VERSION, INSTALLER_UNFIT];
 
 /// A document that says something else than the programs.
 pub const RELEASE_MISMATCH: Code = code(&CodeInfo {
@@ -214,6 +249,20 @@ pub const RELEASE_MISMATCH: Code = code(&CodeInfo {
                 programs in the archives again and compared, and so are their sizes.",
     fix: "Write the release again.",
     page: "release",
+    sources: &[],
+    waivable: false,
+});
+
+/// A release of another version than the one that the user wants.
+pub const RELEASE_OTHER_VERSION: Code = code(&CodeInfo {
+    name: "release-other-version",
+    title: "the release is of another version than the one that was asked for",
+    cause: "An older release was published again or served in its place: its files, lists and signatures \
+            are in order, and only its version tells.",
+    detection: "`verify --release-version` compares the version with that in `release.json`, which \
+                `SHA256SUMS` has the digest of.",
+    fix: "Fetch the version from where it was published.",
+    page: "verify",
     sources: &[],
     waivable: false,
 });

@@ -400,6 +400,7 @@ pub fn findings(
             policy,
             accept: Vec::new(),
             require_list: false,
+            version: None,
         },
     );
     Ok(report.findings)

@@ -82,6 +82,52 @@ passed: `out`, policy `default`, listed by `release.json` and 1 more: 1 program,
         .ok();
 }
 
+/// A complete older release, which the key has signed, is told from the one that is wanted.
+#[test]
+fn an_older_release_in_place_of_a_newer_one_is_found() {
+    let project = signed();
+    let line = "verify out --signed-by key.pub --release-version";
+    project.xpkg(&format!("{line} 0.1.0")).ok();
+    check!(
+        project.xpkg(&format!("{line} 0.2.0")),
+        str![[r#"
+exit 1
+--- stdout
+file                                                                                       target                          size  linkage     glibc  sha256
+hello-0.1.0-x86_64-unknown-linux-musl.tar.gz!/hello-0.1.0-x86_64-unknown-linux-musl/hello  x86_64-unknown-linux-musl [SIZE]  static-pie  -      [DIGEST]
+
+error[release-other-version]: the release is of another version than the one that was asked for
+  release.json: version 0.1.0, expected version 0.2.0
+  help: fetch that version from where it was published
+
+not checked
+  SHA256SUMS.sig: contents: it is an SSH signature, which is not checked
+
+signed: `SHA256SUMS` by minisign, `hello 0.1.0`
+
+failed: `out`, policy `default`, listed by `release.json` and 1 more: 1 program, 5 of 5 files compared, 1 finding, 0 accepted, 1 not checked
+
+"#]]
+    );
+    // What has no version is not of this one.
+    check!(
+        project.xpkg("verify --release-version 0.1.0"),
+        str![[r#"
+exit 1
+--- stdout
+file                                   target                          size  linkage     glibc  sha256
+x86_64-unknown-linux-musl/hello/hello  x86_64-unknown-linux-musl [SIZE]  static-pie  -      [DIGEST]
+
+error[release-other-version]: the release is of another version than the one that was asked for
+  (all): no `release.json`, which has the version, expected version 0.1.0
+  help: fetch that version from where it was published
+
+failed: `[ROOT]/target/xpkg`, policy `default`, listed by `manifest.json`: 1 program, 1 of 1 file compared, 1 finding, 0 accepted, 0 not checked
+
+"#]]
+    );
+}
+
 #[test]
 fn what_the_key_did_not_sign_is_found() {
     let project = signed();
