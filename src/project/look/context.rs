@@ -12,7 +12,7 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::parse::{ConfigFile, ConfigFiles};
 use crate::project::graph::PlatformFacts;
-use crate::project::look::rustc::{own_rustc, rustc, toolchain_problem};
+use crate::project::look::rustc::{own_rustc, past_proxy, rustc, toolchain_problem};
 use crate::project::rustc::Rustc;
 use crate::project::workspace::Workspace;
 
@@ -85,8 +85,9 @@ pub fn workspace(
         .options("--manifest-path", manifest.iter());
     let (metadata, compiler) = thread::scope(|scope| {
         let compiler = scope.spawn(|| rustc(host, rustc_program, &start));
+        let direct = past_proxy(host, &question);
         let metadata = host
-            .capture(&question)
+            .capture(direct.as_ref().unwrap_or(&question))
             .and_then(|output| parse_metadata(&question, &output));
         (metadata, compiler.join().expect("the query does not panic"))
     });
@@ -96,8 +97,9 @@ pub fn workspace(
         // root's default members and pin are the right ones.
         let root = metadata.workspace_root.clone();
         let question = options.cargo(&root).arg("--no-deps");
+        let direct = past_proxy(host, &question);
         metadata = host
-            .capture(&question)
+            .capture(direct.as_ref().unwrap_or(&question))
             .and_then(|output| parse_metadata(&question, &output))?;
         compiler = rustc(host, rustc_program, &root);
     }

@@ -4,7 +4,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use snapbox::str;
 
+use crate::check;
 use crate::support::{ARM_GNU, HOST, Project, Run, X86_MUSL, tool};
 
 /// The cache of a project.
@@ -219,7 +221,7 @@ fn calls(log: &Path, arguments: &str) -> usize {
 }
 
 #[test]
-fn rustc_is_asked_again_when_a_call_would_start_another() {
+fn what_starts_is_asked_again_when_a_call_would_start_another() {
     let temp = tempfile::tempdir().unwrap();
     let home = temp.path().canonicalize().unwrap();
     let real = std::process::Command::new(tool("rustc"))
@@ -232,7 +234,15 @@ fn rustc_is_asked_again_when_a_call_would_start_another() {
         let sysroot = home.join("toolchains").join(name);
         let bin = sysroot.join("bin");
         std::fs::create_dir_all(&bin).unwrap();
-        std::os::unix::fs::symlink(real.join("cargo"), bin.join("cargo")).unwrap();
+        let script = format!(
+            "#!/bin/sh\necho \"{name} ${{RUST_RECURSION_COUNT-direct}} $RUSTUP_TOOLCHAIN $1\" \
+             >>{}\nexec {} \"$@\"\n",
+            log("cargo").display(),
+            real.join("cargo").display()
+        );
+        std::fs::write(bin.join("cargo"), script).unwrap();
+        let mode = std::fs::Permissions::from_mode(0o755);
+        std::fs::set_permissions(bin.join("cargo"), mode).unwrap();
         std::fs::copy(env!("CARGO_BIN_EXE_fake-tool"), bin.join("rustc")).unwrap();
         let script = format!(
             "log {}\non target-list out {}\non target-list out {HOST}\non target-list out unix\non \
@@ -250,19 +260,27 @@ fn rustc_is_asked_again_when_a_call_would_start_another() {
     choose("one");
     let project = Project::of("hello").env("RUSTUP_HOME", home.to_str().unwrap());
     let asked = |name: &str| calls(&log(name), "--print sysroot --print target-list");
-    let check = |what: &str, one: usize, two: usize| {
+    // The last call for the workspace: whose cargo it was, and how it was started. rustup's proxy counts
+    // its calls of itself.
+    let metadata = || {
+        let text = std::fs::read_to_string(log("cargo")).unwrap();
+        let mut lines = text.lines().filter(|line| line.ends_with(" metadata"));
+        lines.next_back().unwrap().to_owned()
+    };
+    let asked_again = |what: &str, one: usize, two: usize, cargo: &str| {
         project.xpkg("plan").ok();
         assert_eq!((asked("one"), asked("two")), (one, two), "{what}");
+        assert_eq!(metadata(), format!("{cargo} metadata"), "{what}");
     };
-    check("at first", 1, 0);
-    check("as before", 1, 0);
+    asked_again("at first", 1, 0, "one 1 one");
+    asked_again("as before", 1, 0, "one direct one");
     project.write("rust-toolchain.toml", "[toolchain]\nchannel = \"two\"\n");
-    check("the workspace pins another", 1, 1);
-    check("which is kept, too", 1, 1);
+    asked_again("the workspace pins another", 1, 1, "two 1 two");
+    asked_again("which is kept, too", 1, 1, "two direct two");
     std::fs::remove_file(project.path("rust-toolchain.toml")).unwrap();
-    check("without the pin", 1, 1);
+    asked_again("without the pin", 1, 1, "one direct one");
     choose("two");
-    check("another default", 1, 2);
+    asked_again("another default", 1, 2, "two 1 two");
     let variables = [("RUSTUP_TOOLCHAIN", "one")];
     project.xpkg_with(&variables, "plan").ok();
     assert_eq!((asked("one"), asked("two")), (2, 2), "the variable");
@@ -270,12 +288,27 @@ fn rustc_is_asked_again_when_a_call_would_start_another() {
     let old = std::fs::File::options().write(true).open(compiler).unwrap();
     old.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
     drop(old);
-    check("another compiler at its place", 2, 3);
+    asked_again("another compiler at its place", 2, 3, "two 1 two");
     let lib = home.join("toolchains/two/lib");
     std::fs::create_dir(&lib).unwrap();
     std::fs::write(lib.join("librustc_driver-0.so"), "").unwrap();
-    check("another library of the compiler", 2, 4);
-    check("as before", 2, 4);
+    asked_again("another library of the compiler", 2, 4, "two 1 two");
+    asked_again("as before", 2, 4, "two direct two");
+    // A toolchain without a cargo: the proxy says so.
+    std::fs::remove_file(home.join("toolchains/two/bin/cargo")).unwrap();
+    check!(
+        project.xpkg("plan"),
+        str![[r#"
+exit 1
+--- stderr
+error[workspace-unreadable]: cargo cannot read the workspace
+  cause: 'cargo' is not installed for the custom toolchain 'two'.
+         note: this is a custom toolchain, which cannot use `rustup component add`
+         help: if you built this toolchain from source, and used `rustup toolchain link`, then you may be able to build the component with `x.py`
+  help: cargo reports the same error: `cd [ROOT] && cargo metadata --format-version 1 --no-deps`
+
+"#]]
+    );
 }
 
 #[test]
