@@ -141,6 +141,15 @@ impl Plan {
                 missing_tools.extend(rest);
             }
         }
+        let images = targets
+            .iter()
+            .filter(|target| target.toolchain.candidate.image.is_some())
+            .filter_map(|target| facts.of(&target.target).image.as_ref()?.as_ref().ok());
+        for problem in images.flat_map(|image| tools::old_tools(facts, image)) {
+            if !missing_tools.contains(&problem) {
+                missing_tools.push(problem);
+            }
+        }
         host_findings.extend(release_findings(settings, facts));
         let calls = targets.iter().flat_map(|target| &target.calls);
         let built: Vec<&Output> = calls.flat_map(|call| &call.outputs).collect();

@@ -234,24 +234,28 @@ pub fn missing(tool: &ToolFound, host: &str, installer: Installer) -> Option<Pro
 
 /// Returns a problem if a file of the graph needs a newer version of the tool.
 fn too_old(tool: &ToolFound) -> Option<Problem> {
+    let place = format!("`{}`", tool.path.as_ref()?);
+    let (version, needs) = (tool.version.as_ref()?, tool.needs.as_ref()?);
+    let help = "install a newer one and name it, `export PROTOC=/path/to/protoc`, or compile with \
+                protox, which needs none";
+    Some(older(&place, &tool.want.tool, version, needs)?.help(help))
+}
+
+/// Returns the problem of a tool whose `version`, as it prints it, is older than a file of the graph
+/// needs. `place` is where it is, as messages have it.
+pub fn older(place: &str, tool: &str, version: &str, needs: &ToolNeed) -> Option<Problem> {
     let ToolNeed {
         need,
         file,
         package,
-    } = tool.needs.as_ref()?;
-    let found = protobuf::version(tool.version.as_ref()?)?;
+    } = needs;
+    let found = protobuf::version(version)?;
     let (major, minor) = need.protoc;
     let message = format!(
-        "`{}` is {} {}.{}; `{file}` of {package} has {}, which {major}.{minor} compiles first",
-        tool.path.as_ref()?,
-        tool.want.tool,
-        found.0,
-        found.1,
-        need.what
+        "{place} is {tool} {}.{}; `{file}` of {package} has {}, which {major}.{minor} compiles first",
+        found.0, found.1, need.what
     );
-    let help = "install a newer one and name it, `export PROTOC=/path/to/protoc`, or compile with \
-                protox, which needs none";
-    (found < need.protoc).then(|| Problem::new(TOOL_OLD, message).help(help))
+    (found < need.protoc).then(|| Problem::new(TOOL_OLD, message))
 }
 
 /// The codes that this file declares.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::invocation::quote;
-use crate::project::build_tools::{BUILD_TOOLS, Find};
+use crate::project::build_tools::{BUILD_TOOLS, Find, PROTOC};
 use crate::toolchain::gcc::is_compiler_name;
 use crate::toolchain::image::facts::InsideFacts;
 use crate::toolchain::program::Program;
@@ -44,6 +44,7 @@ pub fn script(names: &[String]) -> String {
          for n in {}; do p=$(command -v \"$n\" 2>/dev/null) && echo \"=program $n=$p\"; done\n\
          {libraries}\
          for n in {}; do command -v \"$n\" >/dev/null 2>&1 && {{ echo \"=says $n\"; LC_ALL=C \"$n\" -v </dev/null 2>&1; }}; done\n\
+         command -v {PROTOC} >/dev/null 2>&1 && {{ echo \"=says {PROTOC}\"; {PROTOC} --version </dev/null 2>&1; }}\n\
          echo =end\n",
         words.join(" "),
         compilers.join(" ")
@@ -98,6 +99,10 @@ pub fn read(text: &str) -> Option<(String, InsideFacts)> {
     }
     for (name, lines) in says {
         if let Some(program) = facts.programs.get_mut(&name) {
+            if name == PROTOC {
+                program.version = lines.first().map(|line| (*line).to_owned());
+                continue;
+            }
             let answer = Program::said(&name, None, &lines.join("\n"));
             (program.version, program.machine) = (answer.version, answer.machine);
         }
@@ -122,7 +127,8 @@ mod tests {
     fn what_a_shell_says_is_read() {
         let text = "=seen abc rustc\n=os ID=debian\n=os PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n=program cc=/usr/bin/cc\n\
                     =program protoc=/usr/bin/protoc\n=library libclang /usr/lib/llvm-14/lib/libclang-14.so.1\n\
-                    =says cc\nUsing built-in specs.\nTarget: x86_64-linux-gnu\ngcc version 12.2.0 (Debian 12.2.0-14)\n=end\n";
+                    =says cc\nUsing built-in specs.\nTarget: x86_64-linux-gnu\ngcc version 12.2.0 (Debian 12.2.0-14)\n\
+                    =says protoc\nlibprotoc 3.21.12\n=end\n";
         let (seen, facts) = read(text).unwrap();
         // The answer of a shell that was killed is incomplete.
         assert!(read(text.trim_end_matches("=end\n")).is_none());
@@ -141,6 +147,10 @@ mod tests {
                 .as_ref()
                 .map(|path| path.as_str()),
             Some("/usr/bin/protoc")
+        );
+        assert_eq!(
+            facts.programs["protoc"].version.as_deref(),
+            Some("libprotoc 3.21.12")
         );
         assert!(facts.libraries.contains_key("libclang"));
         assert_eq!(

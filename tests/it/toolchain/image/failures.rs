@@ -200,6 +200,46 @@ fn the_linker_of_an_image_is_asked_for_its_name() {
 }
 
 #[test]
+fn a_protoc_of_an_image_that_is_too_old_is_named() {
+    on_each_engine(|engine| {
+        let image = engine.by_digest("gcc12:1");
+        engine.says(&format!("pull --quiet {image}"));
+        let project = engine.project("native");
+        project.write(
+            "xpkg.toml",
+            &format!(
+                "targets = [\"{ARM_GNU}\"]\n\n[target.{ARM_GNU}]\nimage = \"{image}\"\n"
+            ),
+        );
+        let said = |word: &str| {
+            let run = project.xpkg(&format!("{word} -p native-prost")).ok();
+            let lines = run.stdout.lines().chain(run.stderr.lines());
+            lines
+                .map(str::trim)
+                .find(|line| line.contains(" is protoc "))
+                .map(str::to_owned)
+        };
+        assert_eq!(said("plan"), None);
+        let order = project.read("prost/proto/order.proto");
+        project.write(
+            "prost/proto/order.proto",
+            &order.replace("syntax = \"proto3\";", "edition = \"2023\";"),
+        );
+        let expected = format!(
+            "too old    `/usr/bin/protoc` in the image `{image}` is protoc 3.21; `proto/order.proto` of \
+             native-prost 0.1.0 has edition 2023, which 27.0 compiles first"
+        );
+        assert_eq!(said("plan"), Some(expected));
+        // And so it is.
+        let built = project.xpkg("build -p native-prost");
+        assert_eq!(built.code, Some(101), "{}", built.stderr);
+        for part in ["warning[tool-old]: `/usr/bin/protoc` in the image", "edition"] {
+            assert!(built.stderr.contains(part), "{}", built.stderr);
+        }
+    });
+}
+
+#[test]
 fn a_lock_that_is_not_ours_stops_the_run() {
     let project = Project::of("hello").env("XPKG_CONTAINER_ENGINE", "nosuch");
     project.append("Cargo.toml", &table("r.example/x:1", ""));
