@@ -1,8 +1,9 @@
 //! xpkg against plain cargo with the same linker variables, in turn, in one run on one machine.
 //!
 //! The bounds: cold at most 1.02 times cargo's own calls; with nothing to do at most cargo's own
-//! calls and 100 ms, with zig, too, and plan's own lines and 200 ms in an image, where an engine
-//! runs (`cargo xtask engine up`); a warm `doctor` at most 200 ms, and the probes of one compiler
+//! calls and 40 ms, and at most 1.25 times these, 100 ms with zig, and plan's own lines and 200 ms in an
+//! image, where an engine runs (`cargo xtask engine up`); `plan` at most `cargo metadata` and 25 ms,
+//! `--version` 5 ms; a warm `doctor` at most 200 ms, and the probes of one compiler
 //! 300 ms; `verify` at least 0.9 times as fast as `openssl dgst` on all cores, and of one archive at
 //! most 1.2 times what its own tool and `sha256sum` take on one core each.
 
@@ -27,7 +28,12 @@ const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-m
 const ZIG_TARGETS: &str = "aarch64-unknown-linux-musl,aarch64-unknown-linux-gnu.2.17";
 const IMAGE_MARGIN: Duration = Duration::from_millis(200);
 const COLD_RATIO: f64 = 1.02;
-const WARM_MARGIN: Duration = Duration::from_millis(100);
+const WARM_MARGIN: Duration = Duration::from_millis(40);
+const WARM_RATIO: f64 = 1.25;
+const ZIG_MARGIN: Duration = Duration::from_millis(100);
+/// `plan` takes at most so much longer than `cargo metadata --no-deps`.
+const PLAN_MARGIN: Duration = Duration::from_millis(25);
+const VERSION: Duration = Duration::from_millis(5);
 /// `verify` hashes at least so fast as `openssl dgst -sha256` on all cores.
 const VERIFY_RATIO: f64 = 0.9;
 /// `verify` of one archive takes at most so many times what the archive's tool and `sha256sum` take.
@@ -113,14 +119,22 @@ pub fn run(args: &[String]) -> Result<(), String> {
         bench.pairs("", 1, Start::Warm)?;
     }
     let warm = bench.pairs("nothing to do", rounds, Start::Warm)?;
-    for cold in &cold {
+    if let Some(cold) = &cold {
         println!("| {} | at most {COLD_RATIO} x |", cold.row);
     }
     println!(
-        "| {} | at most {} ms more |",
+        "| {} | at most {} ms more, {WARM_RATIO} x |",
         warm.row,
         WARM_MARGIN.as_millis()
     );
+    let plan = bench.plan(rounds)?;
+    println!(
+        "| {} | at most {} ms more |",
+        plan.row,
+        PLAN_MARGIN.as_millis()
+    );
+    let version = bench.version(rounds)?;
+    println!("| {} |", alone("--version", &version, VERSION));
     let release = bench.release(rounds.div_ceil(4))?;
     println!("| {} | at most {RELEASE_RATIO} x |", release.row);
     let publish_held = bench.publish(3);
@@ -128,7 +142,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     println!(
         "| {} | at most {} ms more |",
         zig.row,
-        WARM_MARGIN.as_millis()
+        ZIG_MARGIN.as_millis()
     );
     let mut images_held = true;
     for pair in bench.images(rounds.div_ceil(2))? {
@@ -146,18 +160,15 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let verify = bench.verify(gigabytes)?;
     println!("| {} | at most 1 / {VERIFY_RATIO} x |", verify.row);
     let doctor = bench.doctor(15)?;
-    println!(
-        "| doctor, warm | | | {:.3} s | {:.3}–{:.3} | | | at most {} ms |",
-        doctor.median.as_secs_f64(),
-        doctor.least.as_secs_f64(),
-        doctor.most.as_secs_f64(),
-        DOCTOR.as_millis()
-    );
+    println!("| {} |", alone("doctor, warm", &doctor, DOCTOR));
     let probes_held = bench.probes(rounds.div_ceil(4));
     let is_held = |cold: &Pair| cold.xpkg.as_secs_f64() <= cold.cargo.as_secs_f64() * COLD_RATIO;
     let cold_held = cold.iter().all(is_held);
-    let warm_held = warm.xpkg <= warm.cargo + WARM_MARGIN;
-    let zig_held = zig.xpkg <= zig.cargo + WARM_MARGIN;
+    let warm_held = warm.xpkg <= warm.cargo + WARM_MARGIN
+        && warm.xpkg.as_secs_f64() <= warm.cargo.as_secs_f64() * WARM_RATIO
+        && plan.xpkg <= plan.cargo + PLAN_MARGIN
+        && version.median <= VERSION;
+    let zig_held = zig.xpkg <= zig.cargo + ZIG_MARGIN;
     let verify_held = verify.xpkg.as_secs_f64() * VERIFY_RATIO <= verify.cargo.as_secs_f64();
     let release_held = release.xpkg.as_secs_f64() <= release.cargo.as_secs_f64() * RELEASE_RATIO;
     let ours_held = verify_held && archives_held && release_held && doctor.median <= DOCTOR;
@@ -166,6 +177,17 @@ pub fn run(args: &[String]) -> Result<(), String> {
     } else {
         Err("a bound is not held".to_owned())
     }
+}
+
+/// A row of what has nothing to be compared with.
+fn alone(case: &str, times: &Times, bound: Duration) -> String {
+    format!(
+        "{case} | | | {:.4} s | {:.4}–{:.4} | | | at most {} ms",
+        times.median.as_secs_f64(),
+        times.least.as_secs_f64(),
+        times.most.as_secs_f64(),
+        bound.as_millis()
+    )
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -336,6 +358,41 @@ impl Bench {
             quiet(command.env(variable, "rust-lld").current_dir(&self.chat))?;
         }
         Ok(began.elapsed())
+    }
+
+    /// `plan` of the same workspace, against the question to cargo that it begins with.
+    fn plan(&self, rounds: usize) -> Result<Pair, String> {
+        let (mut metadata, mut plans) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            let began = Instant::now();
+            let mut command = Command::new("cargo");
+            command.args(["metadata", "--format-version", "1", "--no-deps"]);
+            let target_dir = self.scratch.join("xpkg");
+            quiet(
+                command
+                    .env("CARGO_TARGET_DIR", &target_dir)
+                    .current_dir(&self.chat),
+            )?;
+            metadata.push(began.elapsed());
+            let began = Instant::now();
+            let mut command = Command::new(&self.xpkg);
+            command.args(["plan", "--quiet", "--target", &TARGETS.join(",")]);
+            command.arg("--target-dir").arg(&target_dir);
+            quiet(command.current_dir(&self.chat))?;
+            plans.push(began.elapsed());
+        }
+        Ok(Pair::of("plan, against cargo metadata", metadata, plans))
+    }
+
+    /// The start of the program.
+    fn version(&self, rounds: usize) -> Result<Times, String> {
+        let mut times = Vec::new();
+        for _ in 0..rounds {
+            let began = Instant::now();
+            quiet(Command::new(&self.xpkg).arg("--version"))?;
+            times.push(began.elapsed());
+        }
+        Ok(Times::of(times))
     }
 
     /// `doctor` on the same workspace, once its answers are kept.

@@ -207,9 +207,7 @@ fn a_protoc_of_an_image_that_is_too_old_is_named() {
         let project = engine.project("native");
         project.write(
             "xpkg.toml",
-            &format!(
-                "targets = [\"{ARM_GNU}\"]\n\n[target.{ARM_GNU}]\nimage = \"{image}\"\n"
-            ),
+            &format!("targets = [\"{ARM_GNU}\"]\n\n[target.{ARM_GNU}]\nimage = \"{image}\"\n"),
         );
         let said = |word: &str| {
             let run = project.xpkg(&format!("{word} -p native-prost")).ok();
@@ -233,7 +231,10 @@ fn a_protoc_of_an_image_that_is_too_old_is_named() {
         // And so it is.
         let built = project.xpkg("build -p native-prost");
         assert_eq!(built.code, Some(101), "{}", built.stderr);
-        for part in ["warning[tool-old]: `/usr/bin/protoc` in the image", "edition"] {
+        for part in [
+            "warning[tool-old]: `/usr/bin/protoc` in the image",
+            "edition",
+        ] {
             assert!(built.stderr.contains(part), "{}", built.stderr);
         }
     });
