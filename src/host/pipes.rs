@@ -24,6 +24,10 @@ const LINE_LIMIT: usize = 64 * 1024;
 #[cfg(unix)]
 const AFTERWARDS: usize = 1 << 20;
 
+/// First pause between two looks at the child; each is twice as long as the last.
+#[cfg(unix)]
+const FIRST_PAUSE: Duration = Duration::from_micros(250);
+
 /// Pause between two looks at the child, at most.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -108,7 +112,11 @@ pub fn read(
         rustix::fs::fcntl_setfl(stream, rustix::fs::OFlags::NONBLOCK)?;
     }
     let mut since = Instant::now();
-    let mut pause = Duration::from_millis(1);
+    let open = |readers: &[Reader]| {
+        let open = readers.iter().filter(|reader| reader.stream.is_some());
+        open.count()
+    };
+    let mut pause = FIRST_PAUSE;
     loop {
         // Asked before the streams are read: what a child that has ended wrote is in the pipes.
         let ended = child.try_wait()?;
@@ -128,9 +136,13 @@ pub fn read(
             }
             return Ok(ended);
         }
+        let before = open(readers);
         let read: usize = readers.iter_mut().map(Reader::read).sum();
+        // A process that ends closes its streams a moment before it can be waited for.
+        if read > 0 || open(readers) < before {
+            pause = FIRST_PAUSE;
+        }
         if read > 0 {
-            pause = Duration::from_millis(1);
             if matches!(bound, Bound::Silence(_)) {
                 since = Instant::now();
             }
