@@ -225,7 +225,8 @@ fn a_protoc_of_an_image_that_is_too_old_is_named() {
         );
         let expected = format!(
             "too old    `/usr/bin/protoc` in the image `{image}` is protoc 3.21; `proto/order.proto` of \
-             native-prost 0.1.0 has edition 2023, which 27.0 compiles first"
+             native-prost 0.1.0 has edition 2023, which 27.0 compiles first (use an image with a newer one, or \
+             compile with protox, which needs none)"
         );
         assert_eq!(said("plan"), Some(expected));
         // And so it is.
