@@ -1,10 +1,10 @@
 //! Stages artifacts: a tree of hashed and inspected files that replaces the old one in one step.
 //!
-//! The new tree is made beside the old one. Unchanged files are linked at the end, not written again;
-//! if nothing changed at all, nothing is linked or exchanged. Every file in it was inspected, with the list of its
+//! The new tree is made beside the old one. Unchanged files are linked at the end, not written again; if
+//! nothing changed at all, nothing is linked or exchanged. Every file in it was inspected, with the list of its
 //! packages where one was added.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
@@ -90,9 +90,9 @@ pub struct Staging<'a> {
     new: Replacement<'a>,
     /// Moment of its beginning, by the clock of the tree's file system.
     began: Option<Moment>,
-    /// Paths of files of the old tree that the new one gets, too, once anything changed: a link changes
-    /// the identity of a file.
-    links: Vec<String>,
+    /// Files of the old tree that the new one gets, too, by their paths. They are linked at the end, if
+    /// anything changed: a link changes the identity of a file.
+    links: BTreeMap<String, Held>,
     /// True if it contains a file that the old tree does not.
     is_changed: bool,
 }
@@ -133,7 +133,7 @@ pub fn begin<'a>(host: &'a Host, existing: &'a ExistingTree<'a>) -> Result<Stagi
             .collect(),
         new: existing.place.begin()?,
         began: existing.place.now(),
-        links: Vec::new(),
+        links: BTreeMap::new(),
         is_changed: false,
     })
 }
@@ -160,7 +160,7 @@ impl Staging<'_> {
         for (file, bin) in staged.into_iter().zip(bins) {
             match file {
                 Ok(StagedFile { artifact, held }) => {
-                    self.add_staged(&artifact.path, held.as_ref());
+                    self.add_staged(&artifact.path, held.clone());
                     // What is listed in a program is not in cargo's file.
                     let is_cargos = provenance.lists_of(&artifact.target).is_none();
                     if let (Some(identity), Some(binary), true) =
@@ -289,17 +289,16 @@ impl Staging<'_> {
 
     /// Remembers that a file is in the new tree: written, or held by the old tree and linked at the
     /// end.
-    fn add_staged(&mut self, path: &str, held: Option<&Held>) {
+    fn add_staged(&mut self, path: &str, held: Option<Held>) {
         match held {
-            Some(_) => self.links.push(path.to_owned()),
+            Some(held) => _ = self.links.insert(path.to_owned(), held),
             None => self.is_changed = true,
         }
     }
 
     /// Returns the path of a file that the new tree will have.
     pub fn path_of(&self, path: &str) -> Utf8PathBuf {
-        let is_linked = self.links.iter().any(|linked| linked == path);
-        match is_linked {
+        match self.links.contains_key(path) {
             true => self.existing.place.path().join(path),
             false => self.new.root().join(path),
         }
@@ -333,23 +332,30 @@ impl Staging<'_> {
     /// # Errors
     /// `tree-changed`: files that no longer match the old manifest.
     pub fn keep(&mut self, retained: &[Artifact]) -> Result<(), Vec<Problem>> {
-        let problems: Vec<Problem> = retained
+        let checked: Vec<Result<Held>> = retained
             .par_iter()
-            .filter_map(|artifact| self.check_kept(artifact).err())
+            .map(|artifact| self.check_kept(artifact))
             .collect();
+        let mut problems = Vec::new();
+        for (artifact, held) in retained.iter().zip(checked) {
+            match held {
+                Ok(held) => _ = self.links.insert(artifact.path.clone(), held),
+                Err(problem) => problems.push(problem),
+            }
+        }
         if problems.is_empty() {
-            let paths = retained.iter().map(|artifact| artifact.path.clone());
-            self.links.extend(paths);
             Ok(())
         } else {
             Err(problems)
         }
     }
 
-    fn check_kept(&self, artifact: &Artifact) -> Result<()> {
+    /// Returns a file of the old tree that still matches its manifest.
+    fn check_kept(&self, artifact: &Artifact) -> Result<Held> {
         let from = self.existing.place.path().join(&artifact.path);
+        let identity = self.host.settled_identity(&from, self.began);
         match self.is_unchanged(artifact) {
-            true => Ok(()),
+            true => Ok(Held { identity }),
             false => Err(Problem::new(
                 TREE_CHANGED,
                 format!("`{from}` differs from its manifest"),
@@ -361,10 +367,33 @@ impl Staging<'_> {
         }
     }
 
+    /// Links the files of the old tree that the new one gets, too. What may have been written to since
+    /// they were compared is read again.
+    fn link_held(&self, manifest: &Manifest) -> Result<()> {
+        let artifacts: HashMap<&str, &Artifact> = manifest
+            .artifacts
+            .iter()
+            .map(|artifact| (artifact.path.as_str(), artifact))
+            .collect();
+        for (path, Held { identity }) in &self.links {
+            let from = self.existing.place.path().join(path);
+            let now = || self.host.settled_identity(&from, self.began);
+            let is_untouched = identity.is_some() && now() == *identity;
+            let artifact = artifacts.get(path.as_str());
+            if !is_untouched && !artifact.is_some_and(|artifact| self.is_unchanged(artifact)) {
+                let message = format!("`{from}` was written to during the run");
+                return Err(Problem::new(TREE_CHANGED, message)
+                    .help("end what writes to it, then repeat the run"));
+            }
+            self.host.link_or_copy(&from, &self.create_parent(path)?)?;
+        }
+        Ok(())
+    }
+
     /// Takes a file that was built and inspected before. `bytes` are those of the manifest's digest.
     pub fn add(&mut self, artifact: &Artifact, bytes: &[u8]) -> Result<()> {
         let held = self.put(artifact, bytes)?;
-        self.add_staged(&artifact.path, held.as_ref());
+        self.add_staged(&artifact.path, held);
         Ok(())
     }
 
@@ -389,10 +418,7 @@ impl Staging<'_> {
         if !self.is_changed && is_written {
             return Ok(false);
         }
-        for path in &self.links {
-            let held = self.existing.place.path().join(path);
-            self.host.link_or_copy(&held, &self.create_parent(path)?)?;
-        }
+        self.link_held(manifest)?;
         let Self {
             host,
             existing,
@@ -493,6 +519,7 @@ struct StagedFile {
 }
 
 /// File of the old tree that the new one gets, too.
+#[derive(Clone)]
 struct Held {
     /// Its identity, if that tells what is written to it from now on.
     identity: Option<String>,

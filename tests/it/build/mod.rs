@@ -178,6 +178,47 @@ fn a_staged_file_that_something_wrote_to_is_staged_anew() {
     }
 }
 
+/// A staged file that is the same, and that something writes to before it is linked into the new tree.
+#[test]
+fn a_staged_file_that_something_writes_to_during_the_run_is_not_kept() {
+    let project = Project::of("hello");
+    let staged = project.path(&format!("target/xpkg/{HOST}/hello/hello"));
+    let script = format!(
+        "fn main() {{\n    println!(\"cargo::rerun-if-env-changed=NEW\");\n    let new = \
+         std::env::var(\"NEW\");\n    if let (Ok(new), Ok(\"{X86_MUSL}\")) = (new, \
+         std::env::var(\"TARGET\").as_deref()) {{\n        \
+         println!(\"cargo::rustc-env=SHOWN={{new}}\");\n        if new == \"write\" {{\n            \
+         std::fs::write({staged:?}, \"other\").unwrap();\n        }}\n    }}\n}}\n"
+    );
+    project.write("build.rs", &script);
+    let main =
+        "fn main() {\n    println!(\"{}\", option_env!(\"SHOWN\").unwrap_or(\"none\"));\n}\n";
+    project.write("src/main.rs", main);
+    let line = format!("build -q --target {HOST},{X86_MUSL}");
+    project.xpkg(&line).ok();
+    let manifest = || project.read("target/xpkg/MANIFEST.txt");
+    let first = manifest();
+    project.xpkg_with(&[("NEW", "text")], &line).ok();
+    let second = manifest();
+    assert_ne!(first, second);
+    let run = project.xpkg_with(&[("NEW", "write")], &line);
+    check!(
+        run,
+        str![[r#"
+exit 1
+--- stderr
+error[tree-changed]: `[ROOT]/target/xpkg/x86_64-unknown-linux-gnu/hello/hello` was written to during the run
+  help: end what writes to it, then repeat the run
+
+"#]]
+    );
+    assert_eq!(manifest(), second);
+    // As the help says.
+    project.xpkg_with(&[("NEW", "text")], &line).ok();
+    assert_eq!(manifest(), second);
+    project.xpkg("verify").ok();
+}
+
 #[test]
 fn another_directory_gives_the_same_manifest() {
     let manifest = |project: &Project| {
