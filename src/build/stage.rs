@@ -1,8 +1,8 @@
 //! Stages artifacts: a tree of hashed and inspected files that replaces the old one in one step.
 //!
-//! The new tree is made beside the old one. Unchanged files are linked at the end, not written again; if
-//! nothing changed at all, nothing is linked or exchanged. Every file in it was inspected, with the list of its
-//! packages where one was added.
+//! The new tree is made beside the old one. Unchanged files are linked at the end, not written again;
+//! if nothing changed at all, nothing is linked or exchanged. Every file in it was inspected, with the
+//! list of its packages where one was added.
 
 use std::collections::{BTreeMap, HashMap};
 
