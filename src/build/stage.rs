@@ -208,8 +208,13 @@ impl Staging<'_> {
             .old
             .get(output.path.as_str())
             .and_then(|staged| known.find(&output.path, identity.as_deref(), staged));
-        // Nothing has written to either file since they were compared.
-        let untouched = known.and_then(|known| Some((known, self.untouched(known, &output.path)?)));
+        let lists = provenance.lists_of(output.target.triple());
+        // Nothing has written to either file since they were compared. With a list to add, another file
+        // than cargo's is staged.
+        let is_cargos = !matches!(lists, Some(Lists::Packages(_)));
+        let untouched = known.filter(|_| is_cargos);
+        let untouched =
+            untouched.and_then(|known| Some((known, self.untouched(known, &output.path)?)));
         if let Some((known, held)) = untouched {
             let artifact = check(output, features, &Contents::Known(known), provenance)
                 .map_err(all_of_file)?;
@@ -219,7 +224,7 @@ impl Staging<'_> {
         let name = output.bin.label();
         let read = file.read(self.host).map_err(|problem| vec![problem])?;
         let mut bytes = read.ok_or_else(|| vec![overwritten(&name, file.path())])?;
-        if let Some(lists) = provenance.lists_of(output.target.triple()) {
+        if let Some(lists) = lists {
             bytes = lists
                 .embed(&output.bin.package, &name, bytes)
                 .map_err(|problem| vec![of_file(problem)])?;

@@ -7,6 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::code::{Code, CodeInfo, code};
 
+/// Role of the C compiler that build scripts call. Only what has C for them needs it: a part of a
+/// workspace may need none.
+pub const SCRIPT_COMPILER: &str = "C compiler of build scripts";
+
 /// Tools of one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -47,6 +51,7 @@ impl LockedToolchain {
         let roles: BTreeSet<&String> = locked.keys().chain(here.keys()).collect();
         let of_role = |role: &String| match (locked.get(role), here.get(role)) {
             (Some(locked), Some(here)) => locked.lines(here),
+            (Some(_), None) if role == SCRIPT_COMPILER => Vec::new(),
             (Some(locked), None) => {
                 vec![format!("{role}: none here, locked: `{}`", locked.program)]
             }
@@ -139,6 +144,7 @@ mod tests {
                 "gcc 12",
                 &[("gcc", "2"), ("ld", "3"), ("crt1.o", "4")],
             ),
+            tool(SCRIPT_COMPILER, "cc", "gcc 12", &[("cc", "2")]),
         ]);
         assert_eq!(locked.differences(&locked), [""; 0]);
         let here = of(vec![

@@ -21,7 +21,7 @@ use crate::project::workspace::tools_dir;
 use crate::toolchain::facts::Zig;
 use crate::toolchain::image::lockfile::NAME;
 use crate::toolchain::image::look::store::read_lock;
-use crate::toolchain::locked::{LockedTool, LockedToolchain, TOOLCHAIN_CHANGED};
+use crate::toolchain::locked::{LockedTool, LockedToolchain, SCRIPT_COMPILER, TOOLCHAIN_CHANGED};
 use crate::toolchain::look::programs;
 use crate::toolchain::program::Program;
 use crate::tree::source::Source;
@@ -158,8 +158,8 @@ pub fn toolchain(
     }
     // What it compiles may write sources, or compress and generate what is part of the program.
     if let Some(compiler) = &facts.host.compiler {
-        let (role, version) = ("C compiler of build scripts", compiler.version.clone());
-        tools.extend(reader.tool(role, compiler, version, sysroot)?);
+        let version = compiler.version.clone();
+        tools.extend(reader.tool(SCRIPT_COMPILER, compiler, version, sysroot)?);
     }
     Ok(LockedToolchain {
         target: triple.to_owned(),
@@ -206,7 +206,12 @@ impl Reader<'_> {
         let lines: Result<Vec<String>> = files
             .par_iter()
             .map(|name| {
-                let (digest, _) = self.host.hash(&directory.join(name))?;
+                let path = directory.join(name);
+                // A link may lead to a directory, whose files are not listed.
+                if let Some(to) = self.host.link_text(&path) {
+                    return Ok(format!("link:{to}  {name}\n"));
+                }
+                let (digest, _) = self.host.hash(&path)?;
                 Ok(format!("sha256:{digest}  {name}\n"))
             })
             .collect();

@@ -103,6 +103,14 @@ pub fn past_proxy(host: &Host, call: &Invocation) -> Option<Invocation> {
     let (compiler, proxy) = (host.find("rustc")?, host.find("cargo")?);
     let (_, answers) = kept(host, "rustc", Some(&compiler), &call.cwd);
     let answers = answers?;
+    // rustup may install what a pin asks for besides the toolchain.
+    let choice = choice(host, "rustc", &compiler, &call.cwd)?;
+    if ["components", "targets"]
+        .iter()
+        .any(|key| choice.contains(key))
+    {
+        return None;
+    }
     let sysroot = answers.sysroot();
     let toolchains = sysroot.parent()?;
     let home = toolchains

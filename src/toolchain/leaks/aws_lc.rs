@@ -16,10 +16,7 @@ const JITTER: RangeInclusive<u64> = 32..=38;
 
 /// Finds an optimization level in `CFLAGS` that breaks aws-lc-sys.
 pub fn jitter_entropy(case: &LeakInput) -> Option<Leak> {
-    let (package, minor) = package(case)?;
-    if !JITTER.contains(&minor) {
-        return None;
-    }
+    let (package, _) = packages(case).find(|(_, minor)| JITTER.contains(minor))?;
     if case
         .facts
         .watched
@@ -59,13 +56,14 @@ const TEST_WITH_LINK_FLAGS: RangeInclusive<u64> = 34..=42;
 /// Those that link it for every target, not only for the machine that builds.
 const TEST_FOR_EVERY_TARGET: RangeInclusive<u64> = 20..=37;
 
-/// Flags with which a compiler makes no program that runs. Each was tried with gcc 12 and the source of
-/// that test.
-const NO_PROGRAM: &[&str] = &[
+/// Flags with which a compiler cannot link the test. Each was tried with gcc 12, for this machine and for
+/// another, and with musl-gcc.
+const NO_LINK: &[&str] = &["-nostdlib", "-nodefaultlibs", "-nolibc"];
+
+/// Flags with which a compiler makes a file of the test that does not run, or none. Each was tried with
+/// gcc 12.
+const NO_RUN: &[&str] = &[
     "-nostartfiles",
-    "-nostdlib",
-    "-nodefaultlibs",
-    "-nolibc",
     "-shared",
     "-r",
     "-c",
@@ -77,35 +75,39 @@ const NO_PROGRAM: &[&str] = &[
 /// Finds a flag with which the build script's own test of the compiler ends as if the compiler had GCC
 /// bug 95189, or does not link.
 pub fn self_test(case: &LeakInput) -> Option<Leak> {
-    let (package, minor) = package(case)?;
     let is_native = case.target.triple() == case.facts.rustc.host;
-    if !FATAL_TEST.contains(&minor) || !(is_native || TEST_FOR_EVERY_TARGET.contains(&minor)) {
-        return None;
-    }
-    let c_flags = c_flags(case).filter(|_| TEST_WITH_C_FLAGS.contains(&minor));
-    let link_flags = case.facts.watched.get("LDFLAGS").into_iter();
-    let link_flags = link_flags.filter(|_| TEST_WITH_LINK_FLAGS.contains(&minor));
-    let (setting, flag) = find(c_flags.chain(link_flags), |word| NO_PROGRAM.contains(&word))?;
-    Some(Leak {
-        code: AWS_LC_TEST,
-        severity: Severity::Block,
-        message: format!(
-            "with `{flag}` in `{}`, set in {}, the test that {} {} makes of the compiler cannot pass: \
-             its build script fails, and may call a sound compiler broken",
-            setting.name, setting.place, package.package, package.version
-        ),
-        help: "remove the flag, or use a later aws-lc-sys (`cargo update -p aws-lc-sys`)"
-            .to_owned(),
+    packages(case).find_map(|(package, minor)| {
+        if !FATAL_TEST.contains(&minor) || !(is_native || TEST_FOR_EVERY_TARGET.contains(&minor)) {
+            return None;
+        }
+        let c_flags = c_flags(case).filter(|_| TEST_WITH_C_FLAGS.contains(&minor));
+        let link_flags = case.facts.watched.get("LDFLAGS").into_iter();
+        let link_flags = link_flags.filter(|_| TEST_WITH_LINK_FLAGS.contains(&minor));
+        // For another machine, it is linked and not run.
+        let is_fatal = |word: &str| NO_LINK.contains(&word) || is_native && NO_RUN.contains(&word);
+        let (setting, flag) = find(c_flags.chain(link_flags), is_fatal)?;
+        Some(Leak {
+            code: AWS_LC_TEST,
+            severity: Severity::Block,
+            message: format!(
+                "with `{flag}` in `{}`, set in {}, the test that {} {} makes of the compiler cannot \
+                 pass: its build script fails, and may call a sound compiler broken",
+                setting.name, setting.place, package.package, package.version
+            ),
+            help: "remove the flag, or use a later aws-lc-sys (`cargo update -p aws-lc-sys`)"
+                .to_owned(),
+        })
     })
 }
 
-/// Returns aws-lc-sys and its minor version, if a version 0.x is in the graph.
-fn package<'a>(case: &LeakInput<'a>) -> Option<(&'a CPackage, u64)> {
-    let mut packages = case.c.packages.iter();
-    let package = packages.find(|package| package.package == "aws-lc-sys")?;
-    let mut parts = package.version.split('.').map(|part| part.parse().ok());
-    parts.next()?.filter(|major: &u64| *major == 0)?;
-    Some((package, parts.next()??))
+/// Returns each aws-lc-sys 0.x of the graph with its minor version: several can be in one graph.
+fn packages<'a>(case: &LeakInput<'a>) -> impl Iterator<Item = (&'a CPackage, u64)> {
+    let packages = case.c.packages.iter();
+    packages.filter_map(|package| {
+        let mut parts = package.version.split('.').map(|part| part.parse().ok());
+        let is_known = package.package == "aws-lc-sys" && parts.next()? == Some(0);
+        Some((package, parts.next()??)).filter(|_| is_known)
+    })
 }
 
 /// Returns the settings of flags for C that cc-rs reads for the target.

@@ -322,7 +322,7 @@ mod tests {
     const ARM: &str = "aarch64-unknown-linux-gnu";
     const HOST: &str = "x86_64-unknown-linux-gnu";
 
-    /// `settings` are `NAME=value` pairs of the environment; a leading `+` marks scoped ones, named
+    /// `package` are names and versions; `settings` are `NAME=value` pairs of the environment; a leading `+` marks scoped ones, named
     /// by role. The value of `+AR` is the archiver's format.
     fn check(target: &str, package: &str, settings: &[&str], expected: &str) {
         let mut facts = Facts::default();
@@ -357,18 +357,20 @@ mod tests {
                 None => _ = facts.watched.insert(name.to_owned(), setting(name)),
             }
         }
-        let (name, version) = package.split_once(' ').unwrap();
-        let package = CPackage {
-            package: name.to_owned(),
-            version: version.to_owned(),
-            builder: "cc".to_owned(),
-            levels: Vec::new(),
-            cxx: false,
+        let of_graph = |package: &str| {
+            let (name, version) = package.split_once(' ').unwrap();
+            CPackage {
+                package: name.to_owned(),
+                version: version.to_owned(),
+                builder: "cc".to_owned(),
+                levels: Vec::new(),
+                cxx: false,
+            }
         };
         let c = CUsage {
             present: true,
             configured: false,
-            packages: vec![package],
+            packages: package.split(", ").map(of_graph).collect(),
         };
         let candidate = Candidate {
             kind: LinkerKind::Gcc,
@@ -512,6 +514,9 @@ mod tests {
                         (`export AWS_LC_SYS_NO_JITTER_ENTROPY=1`, or use a later aws-lc-sys \
                         (`cargo update -p aws-lc-sys`))";
         check(ARM, "aws-lc-sys 0.35.0", &["CFLAGS=-g -O2"], expected);
+        // Several versions can be in one graph.
+        let both = "aws-lc-sys 0.31.0, aws-lc-sys 0.35.0";
+        check(ARM, both, &["CFLAGS=-g -O2"], expected);
         check(ARM, "aws-lc-sys 0.47.0", &["CFLAGS=-g -O2"], "");
         check(ARM, "aws-lc-sys 0.35.0", &["CFLAGS=-O0"], "");
         check(
@@ -541,7 +546,9 @@ mod tests {
             (HOST, "0.42.0", "LDFLAGS=-Wl,-O1 -pie", false),
             (HOST, "0.33.0", "LDFLAGS=-shared", false),
             (HOST, "0.34.0", "LDFLAGS=-shared", true),
-            (ARM, "0.37.0", "LDFLAGS=-shared", true),
+            (ARM, "0.37.0", "LDFLAGS=-shared", false),
+            (ARM, "0.37.0", "LDFLAGS=-nostdlib", true),
+            (ARM, "0.38.0", "LDFLAGS=-nostdlib", false),
             (ARM, "0.38.0", "LDFLAGS=-shared", false),
             (HOST, "1.0.0", "LDFLAGS=-shared", false),
         ] {
@@ -556,12 +563,8 @@ mod tests {
             } else {
                 String::new()
             };
-            check(
-                target,
-                &format!("aws-lc-sys {version}"),
-                &[setting],
-                &expected,
-            );
+            let package = format!("aws-lc-sys 0.47.0, aws-lc-sys {version}");
+            check(target, &package, &[setting], &expected);
         }
     }
 }

@@ -53,6 +53,12 @@ fn query(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
         "HOME",
     ]
     .map(|name| host.var(name));
+    // A relative one means another directory elsewhere.
+    let is_relative = |directory: &str| Utf8Path::new(directory).is_relative();
+    let cwd = match host.var("ZIG_LIB_DIR").is_some_and(is_relative) {
+        true => host.cwd().as_str(),
+        false => "",
+    };
     // A launcher of several versions may choose another one tomorrow, so it is not cached.
     let itself = host
         .real_name(&path)
@@ -61,7 +67,7 @@ fn query(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
     let key = host
         .identity(&path)
         .filter(|_| itself)
-        .map(|identity| format!("{identity}\n{variables:?}"));
+        .map(|identity| format!("{identity}\n{variables:?}\n{cwd}"));
     let cache_file = key.and_then(|key| cache::place(host, "zig", &key));
     if let Some(zig) = cache::read(host, cache_file.as_deref()) {
         return Ok(zig);
@@ -104,9 +110,9 @@ fn query(host: &Host, path: Utf8PathBuf) -> Result<Zig, String> {
         digest: digest.ok_or_else(|| format!("`{program}` cannot be read"))?,
         path: program,
         version: text_of(&environment, "version").ok_or_else(incomplete)?,
-        library: text_of(&environment, "lib_dir")
-            .ok_or_else(incomplete)?
-            .into(),
+        library: host.absolute(Utf8Path::new(
+            &text_of(&environment, "lib_dir").ok_or_else(incomplete)?,
+        )),
         cache: text_of(&environment, "global_cache_dir")
             .ok_or_else(incomplete)?
             .into(),
