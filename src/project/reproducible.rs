@@ -34,13 +34,15 @@ pub struct Reproducible {
 }
 
 impl Reproducible {
-    /// Names the directories of a run.
+    /// Names the directories of a run. `resolve` returns a path without links: a build script that asks
+    /// for its directory gets that one.
     pub fn new(
         root: &Utf8Path,
         target_dir: &Utf8Path,
         cargo_home: Option<&Utf8Path>,
         rustc: &Rustc,
         source_date: Option<u64>,
+        resolve: impl Fn(&Utf8Path) -> Utf8PathBuf,
     ) -> Self {
         let library = rustc.sysroot.join("lib/rustlib/src/rust");
         // rustc names a release without a hash of its commit by its version.
@@ -51,6 +53,24 @@ impl Reproducible {
         ];
         maps.extend(cargo_home.map(|home| (home.to_owned(), CARGO_HOME.to_owned())));
         maps.push((target_dir.to_owned(), TARGET_DIR.to_owned()));
+        // Caches of a CI are often links in cargo's home.
+        let parts = cargo_home.into_iter().flat_map(|home| {
+            let part = |name: &str| (home.join(name), format!("{CARGO_HOME}/{name}"));
+            ["registry", "git"].map(part)
+        });
+        let places: Vec<(Utf8PathBuf, String)> = maps.iter().cloned().chain(parts).collect();
+        for (path, name) in places {
+            let real = resolve(&path);
+            let is_known = |(from, to): &(Utf8PathBuf, String)| {
+                real.strip_prefix(from).is_ok_and(|below| {
+                    let to = Utf8Path::new(to);
+                    to.join(below) == name || below == "" && to == name
+                })
+            };
+            if !maps.iter().any(is_known) {
+                maps.push((real, name));
+            }
+        }
         // The last one that matches is taken: a directory in another one comes after it. Else the order
         // is the same on every machine.
         let paths: Vec<Utf8PathBuf> = maps.iter().map(|(path, _)| path.clone()).collect();
@@ -124,6 +144,7 @@ mod tests {
             Some("/home/me/.cargo".into()),
             &rustc,
             None,
+            Utf8Path::to_owned,
         );
         // On Windows, the sources' directory is joined by a backslash, as rustc itself joins it.
         let flags = named.rustflags().map(|flag| flag.replace('\\', "/"));
@@ -146,10 +167,54 @@ mod tests {
     }
 
     #[test]
+    fn what_a_link_leads_to_has_the_same_name() {
+        let resolve = |path: &Utf8Path| {
+            let links = [
+                ("/home/me/.cargo/registry", "/cache/registry"),
+                ("/work", "/disk/work"),
+            ];
+            let real = links.iter().find_map(|(from, to)| {
+                let below = path.strip_prefix(from).ok()?;
+                Some(Utf8Path::new(to).join(below))
+            });
+            real.map_or_else(
+                || path.to_owned(),
+                |real| Utf8PathBuf::from(real.as_str().trim_end_matches('/')),
+            )
+        };
+        let rustc = Rustc {
+            sysroot: "/rust".into(),
+            ..Rustc::default()
+        };
+        let home = Some(Utf8Path::new("/home/me/.cargo"));
+        let named = Reproducible::new(
+            "/work".into(),
+            "/work/target".into(),
+            home,
+            &rustc,
+            None,
+            resolve,
+        );
+        let flags = named.rustflags().map(|flag| flag.replace('\\', "/"));
+        let flags: Vec<String> = flags.collect();
+        assert_eq!(
+            flags,
+            [
+                "--remap-path-prefix=/work=/build",
+                "--remap-path-prefix=/rust/lib/rustlib/src/rust=/rustc/",
+                "--remap-path-prefix=/home/me/.cargo=/cargo",
+                "--remap-path-prefix=/disk/work=/build",
+                "--remap-path-prefix=/cache/registry=/cargo/registry",
+                "--remap-path-prefix=/work/target=/build/target",
+            ]
+        );
+    }
+
+    #[test]
     fn a_path_that_flags_cannot_name_is_told() {
         let rustc = Rustc::default();
         let root = Utf8Path::new("/my work");
-        let named = Reproducible::new(root, "/t=1".into(), None, &rustc, None);
+        let named = Reproducible::new(root, "/t=1".into(), None, &rustc, None, Utf8Path::to_owned);
         let unnamed: Vec<&Utf8Path> = named.unnamed().collect();
         assert_eq!(unnamed, ["/my work", "/t=1"]);
         assert_eq!(

@@ -122,6 +122,7 @@ const TARGETS: &[&str] = &[
     "x86_64-unknown-freebsd",
     "x86_64-unknown-netbsd",
     "x86_64-pc-windows-gnu",
+    "x86_64-pc-windows-gnullvm",
     "x86_64-pc-windows-msvc",
     "wasm32-unknown-unknown",
     "wasm32-wasip1",

@@ -169,6 +169,7 @@ fn reproducible_run(host: &Host, project: &ProjectContext, settings: &Settings) 
         home.as_deref(),
         &project.rustc,
         source_date,
+        |path| host.resolve(path),
     );
     for directory in reproducible.unnamed() {
         let what = format!(
