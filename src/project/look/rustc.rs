@@ -52,28 +52,27 @@ impl Answers {
     }
 }
 
-/// Returns the place where the answers of the compiler that a directory uses are kept, and what is there,
-/// if the same compiler would answer.
-fn kept(
-    host: &Host,
-    program: &str,
-    path: Option<&Utf8Path>,
-    directory: &Utf8Path,
-) -> (Option<Utf8PathBuf>, Option<Answers>) {
-    let key = path.and_then(|path| choice(host, program, path, directory));
-    let place = key.and_then(|key| cache::place(host, "toolchains", &key));
+/// Returns the answers that are kept in a place, if the same compiler would answer.
+fn kept(host: &Host, place: Option<&Utf8Path>) -> Option<Answers> {
     let is_current =
         |kept: &Answers| toolchain(host, kept.sysroot()).as_ref() == Some(&kept.toolchain);
-    let answers = cache::read(host, place.as_deref()).filter(is_current);
-    (place, answers)
+    cache::read(host, place).filter(is_current)
+}
+
+/// Returns the place of the answers of what a [`choice`] starts.
+fn place(host: &Host, choice: &str) -> Option<Utf8PathBuf> {
+    cache::place(host, "toolchains", choice)
 }
 
 /// Returns the answers of the compiler that a directory uses. rustc takes longer to start than all
 /// else that a run without work does, so they are kept.
 fn answers(host: &Host, program: &str, directory: &Utf8Path) -> Result<Answers> {
     let path = host.find(program);
-    let (kept, answers) = kept(host, program, path.as_deref(), directory);
-    if let Some(answers) = answers {
+    let choice = path
+        .as_ref()
+        .and_then(|path| choice(host, program, path, directory));
+    let place = choice.and_then(|choice| place(host, &choice));
+    if let Some(answers) = kept(host, place.as_deref()) {
         return Ok(answers);
     }
     let answers = ask(host, program, directory)?;
@@ -85,7 +84,7 @@ fn answers(host: &Host, program: &str, directory: &Utf8Path) -> Result<Answers> 
             toolchain,
             ..answers
         };
-        cache::keep(host, kept.as_deref(), &answers);
+        cache::keep(host, place.as_deref(), &answers);
         return Ok(answers);
     }
     Ok(answers)
@@ -101,16 +100,15 @@ pub fn past_proxy(host: &Host, call: &Invocation) -> Option<Invocation> {
         return None;
     }
     let (compiler, proxy) = (host.find("rustc")?, host.find("cargo")?);
-    let (_, answers) = kept(host, "rustc", Some(&compiler), &call.cwd);
-    let answers = answers?;
-    // rustup may install what a pin asks for besides the toolchain.
     let choice = choice(host, "rustc", &compiler, &call.cwd)?;
+    // rustup may install what a pin asks for besides the toolchain.
     if ["components", "targets"]
         .iter()
         .any(|key| choice.contains(key))
     {
         return None;
     }
+    let answers = kept(host, place(host, &choice).as_deref())?;
     let sysroot = answers.sysroot();
     let toolchains = sysroot.parent()?;
     let home = toolchains

@@ -294,6 +294,12 @@ fn what_starts_is_asked_again_when_a_call_would_start_another() {
     std::fs::write(lib.join("librustc_driver-0.so"), "").unwrap();
     asked_again("another library of the compiler", 2, 4, "two 1 two");
     asked_again("as before", 2, 4, "two direct two");
+    // rustup may bring what such a pin asks for.
+    let pin = "[toolchain]\nchannel = \"two\"\ncomponents = []\n";
+    project.write("rust-toolchain.toml", pin);
+    asked_again("a pin with components", 2, 5, "two 1 two");
+    asked_again("each time", 2, 5, "two 1 two");
+    std::fs::remove_file(project.path("rust-toolchain.toml")).unwrap();
     // A toolchain without a cargo: the proxy says so.
     std::fs::remove_file(home.join("toolchains/two/bin/cargo")).unwrap();
     check!(
