@@ -62,10 +62,8 @@ impl Reproducible {
         for (path, name) in places {
             let real = resolve(&path);
             let is_known = |(from, to): &(Utf8PathBuf, String)| {
-                real.strip_prefix(from).is_ok_and(|below| {
-                    let to = Utf8Path::new(to);
-                    to.join(below) == name || below == "" && to == name
-                })
+                real.strip_prefix(from)
+                    .is_ok_and(|below| Utf8Path::new(to).join(below) == Utf8Path::new(&name))
             };
             if !maps.iter().any(is_known) {
                 maps.push((real, name));
@@ -171,7 +169,7 @@ mod tests {
         let resolve = |path: &Utf8Path| {
             let links = [
                 ("/home/me/.cargo/registry", "/cache/registry"),
-                ("/work", "/disk/work"),
+                ("/code", "/disk/code"),
             ];
             let real = links.iter().find_map(|(from, to)| {
                 let below = path.strip_prefix(from).ok()?;
@@ -188,8 +186,8 @@ mod tests {
         };
         let home = Some(Utf8Path::new("/home/me/.cargo"));
         let named = Reproducible::new(
-            "/work".into(),
-            "/work/target".into(),
+            "/code".into(),
+            "/code/target".into(),
             home,
             &rustc,
             None,
@@ -200,12 +198,12 @@ mod tests {
         assert_eq!(
             flags,
             [
-                "--remap-path-prefix=/work=/build",
+                "--remap-path-prefix=/code=/build",
                 "--remap-path-prefix=/rust/lib/rustlib/src/rust=/rustc/",
                 "--remap-path-prefix=/home/me/.cargo=/cargo",
-                "--remap-path-prefix=/disk/work=/build",
+                "--remap-path-prefix=/disk/code=/build",
                 "--remap-path-prefix=/cache/registry=/cargo/registry",
-                "--remap-path-prefix=/work/target=/build/target",
+                "--remap-path-prefix=/code/target=/build/target",
             ]
         );
     }
