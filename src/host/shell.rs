@@ -79,15 +79,30 @@ impl Shell {
         self.counting_bar(verb, "sent")
     }
 
+    /// Shows at once, on a terminal, what takes time, until the value is dropped.
+    pub fn working(&self, verb: &str, subject: &str) -> Working {
+        Working(self.is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{prefix:>12.green.bold} {msg}");
+            let bar = ProgressBar::no_length()
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+                .with_prefix(verb.to_owned())
+                .with_message(printable(subject));
+            bar.tick();
+            bar
+        }))
+    }
+
+    fn is_terminal(&self) -> bool {
+        self.verbosity != Verbosity::Quiet && std::io::IsTerminal::is_terminal(&std::io::stderr())
+    }
+
     fn counting_bar(&self, verb: &str, done_word: &'static str) -> Bar {
-        let shown = self.verbosity != Verbosity::Quiet
-            && std::io::IsTerminal::is_terminal(&std::io::stderr());
         Bar {
             verb: verb.to_owned(),
             done_word,
             began: Instant::now(),
             done: AtomicU64::new(0),
-            bar: shown.then(OnceLock::new),
+            bar: self.is_terminal().then(OnceLock::new),
         }
     }
 
@@ -190,6 +205,27 @@ fn color(text: &str) -> Option<usize> {
     let parameters = text.strip_prefix("\u{1b}[")?;
     let length = parameters.find(|c: char| !c.is_ascii_digit() && c != ';')?;
     parameters[length..].starts_with('m').then_some(length + 3)
+}
+
+/// Line on a terminal that is there while something takes time.
+pub struct Working(Option<ProgressBar>);
+
+impl Working {
+    /// Prints something above the line.
+    pub fn above(&self, print: impl FnOnce()) {
+        match &self.0 {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 /// Progress bar that counts the bytes that are read.

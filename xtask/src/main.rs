@@ -54,7 +54,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     ),
     (
         "bench",
-        "xpkg against plain cargo in turn: medians, spread, bounds [archives|publish|probes] [--cold N] \
+        "xpkg against plain cargo in turn: medians, spread, bounds [cold|archives|publish|probes] [--cold N] \
          [--warm N] [--gigabytes N]; `--peers [CASE…]`, the same beside cargo-zigbuild, sha256sum, tar and skopeo; \
          `--growth [--rounds N] [--largest BINS]`, generated workspaces of up to 4,800 bins",
         bench::run,

@@ -375,9 +375,10 @@ fn graph_key(
 fn resolved_graph(host: &Host, question: &Invocation) -> Result<Metadata> {
     // cargo's status lines are indented; its warnings are left out because `cargo build` repeats
     // them.
+    let working = host.shell.working("Resolving", "the dependency graph");
     let output = host.capture_talking(question, |line| {
         if line.starts_with(' ') {
-            host.shell.pass_on(line);
+            working.above(|| host.shell.pass_on(line));
         }
     })?;
     parse_metadata(question, &output)

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::support::{ARM_MUSL, Project, X86_MUSL};
+use crate::support::{ARM_MUSL, Project, X86_MUSL, cross};
 
 /// A crate at `path` whose build script would compile C by a `cc` of its own making, optional
 /// behind the feature `c`.
@@ -184,4 +184,42 @@ fn what_rustc_says_of_a_target_is_kept_with_its_flags() {
     // This machine's own processor may be another tomorrow.
     plan("-C target-cpu=native");
     assert_eq!(kept().len(), 2);
+}
+
+/// The first run on a lockfile asks cargo for the whole graph. A terminal says so at once, and no longer
+/// than that; the next run has the answer.
+#[test]
+fn a_terminal_shows_that_the_graph_is_resolved() {
+    let Some(script) = cross(
+        "script",
+        "graph::a_terminal_shows_that_the_graph_is_resolved",
+    ) else {
+        return;
+    };
+    let project = Project::of("hello").env("TERM", "xterm");
+    let on_terminal = || {
+        let line = format!(
+            "{} plan --target {X86_MUSL}",
+            env!("CARGO_BIN_EXE_cargo-xpkg")
+        );
+        let args = ["-qec", &line, "/dev/null"].map(str::to_owned);
+        project.run(script.to_str().unwrap(), "", &args).ok().stdout
+    };
+    let first = on_terminal();
+    let begin = "   Resolving\u{1b}[0m the dependency graph";
+    let (before, after) = first
+        .split_once(begin)
+        .unwrap_or_else(|| panic!("{first:?}"));
+    assert!(!before.contains("toolchain"), "{first:?}");
+    let (line, rest) = after
+        .split_once("\r\u{1b}[2K")
+        .unwrap_or_else(|| panic!("{first:?}"));
+    assert_eq!(line.trim(), "", "{first:?}");
+    assert!(rest.contains("toolchain   rust-lld"), "{first:?}");
+    let second = on_terminal();
+    assert!(!second.contains("Resolving"), "{second:?}");
+    // A log has no such line.
+    let other = Project::of("hello");
+    let run = other.xpkg(&format!("plan --target {X86_MUSL}")).ok();
+    assert!(!run.stderr.contains("Resolving"), "{}", run.stderr);
 }

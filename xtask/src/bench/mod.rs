@@ -1,12 +1,14 @@
 //! xpkg against plain cargo with the same linker variables, in turn, in one run on one machine.
 //!
-//! The bounds: cold at most 1.02 times cargo's own calls; with nothing to do at most cargo's own
+//! The bounds: cold at most 1.02 times cargo's own calls, and at most 1.01 times the calls in the same
+//! build; with nothing to do at most cargo's own
 //! calls and 40 ms, and at most 1.25 times these, 100 ms with zig, and plan's own lines and 200 ms in an
 //! image, where an engine runs (`cargo xtask engine up`); `plan` at most `cargo metadata` and 25 ms,
 //! `--version` 5 ms; a warm `doctor` at most 200 ms, and the probes of one compiler
 //! 300 ms; `verify` at least 0.9 times as fast as `openssl dgst` on all cores, and of one archive at
 //! most 1.2 times what its own tool and `sha256sum` take on one core each.
 
+mod cold;
 mod growth;
 mod images;
 mod measure;
@@ -22,12 +24,14 @@ use std::time::{Duration, Instant};
 use crate::bench::measure::{Pair, Times, quiet};
 use crate::bench::place::Bench;
 use crate::command::{Go as _, cargo, root};
-use crate::stores;
+use crate::{pypi, stores};
 
 const TARGETS: &[&str] = &["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 const ZIG_TARGETS: &str = "aarch64-unknown-linux-musl,aarch64-unknown-linux-gnu.2.17";
 const IMAGE_MARGIN: Duration = Duration::from_millis(200);
 const COLD_RATIO: f64 = 1.02;
+/// A cold build takes at most so many times what the calls of cargo in it take, also in user mode.
+const CALLS_RATIO: f64 = 1.01;
 const WARM_MARGIN: Duration = Duration::from_millis(40);
 const WARM_RATIO: f64 = 1.25;
 const ZIG_MARGIN: Duration = Duration::from_millis(100);
@@ -40,6 +44,18 @@ const VERIFY_RATIO: f64 = 0.9;
 const ARCHIVE_RATIO: f64 = 1.2;
 /// Argument for the number of cold builds; 0 leaves them out, where earlier ones are there to measure.
 const COLD: &str = "--cold";
+/// All flags.
+const FLAGS: &[&str] = &[
+    COLD,
+    "--warm",
+    "--gigabytes",
+    GROWTH,
+    "--rounds",
+    "--largest",
+    PEERS,
+];
+/// Argument for the cold builds alone.
+const COLD_ALONE: &str = "cold";
 /// Argument for the archives alone.
 const ARCHIVES: &str = "archives";
 /// `release` against `tar` and `gzip -6`.
@@ -56,9 +72,19 @@ const PROBES: &str = "probes";
 const GROWTH: &str = "--growth";
 /// Argument for other tools beside xpkg.
 const PEERS: &str = "--peers";
+const HEAD: &str = "\
+| case | cargo, median | spread | xpkg, median | spread | ratio | more | bound |
+|---|---|---|---|---|---|---|---|";
 const DOCTOR: Duration = Duration::from_millis(200);
 
 pub fn run(args: &[String]) -> Result<(), String> {
+    let is_unknown = |arg: &&String| arg.starts_with("--") && !FLAGS.contains(&arg.as_str());
+    if let Some(unknown) = args.iter().find(is_unknown) {
+        return Err(format!(
+            "unknown flag: {unknown} (flags: {})",
+            FLAGS.join(" ")
+        ));
+    }
     let number = |name: &str, default: usize| match args.iter().position(|arg| arg == name) {
         Some(at) => args
             .get(at + 1)
@@ -80,6 +106,14 @@ pub fn run(args: &[String]) -> Result<(), String> {
         scratch,
     };
     match args.first().map(String::as_str) {
+        Some(COLD_ALONE) => {
+            println!("{HEAD}");
+            return if bench.cold(cold)? {
+                Ok(())
+            } else {
+                Err("a bound is not held".to_owned())
+            };
+        }
         Some(PUBLISH) => return bench.publish(5),
         Some(PROBES) => return bench.probes(rounds.div_ceil(4)),
         Some(GROWTH) => {
@@ -93,10 +127,11 @@ pub fn run(args: &[String]) -> Result<(), String> {
             };
             return peers::run(&bench, &rounds, args);
         }
-        _ => {}
+        Some(word) if word == ARCHIVES || word.starts_with("--") => {}
+        Some(word) => return Err(format!("unknown measurement: {word}")),
+        None => {}
     }
-    println!("| case | cargo, median | spread | xpkg, median | spread | ratio | more | bound |");
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("{HEAD}");
     let archives = bench.archives(7)?;
     let is_held = |pair: &Pair| pair.xpkg.as_secs_f64() <= pair.cargo.as_secs_f64() * ARCHIVE_RATIO;
     let archives_held = archives.iter().all(is_held);
@@ -112,16 +147,13 @@ pub fn run(args: &[String]) -> Result<(), String> {
     }
     let cold = match cold {
         0 => None,
-        rounds => Some(bench.pairs("cold, 6 bins, 2 targets", rounds, Start::Cold)?),
+        rounds => Some(bench.cold(rounds)?),
     };
     if cold.is_none() {
         // What is not there is built now, before anything is measured.
-        bench.pairs("", 1, Start::Warm)?;
+        bench.pairs("", 1)?;
     }
-    let warm = bench.pairs("nothing to do", rounds, Start::Warm)?;
-    if let Some(cold) = &cold {
-        println!("| {} | at most {COLD_RATIO} x |", cold.row);
-    }
+    let warm = bench.pairs("nothing to do", rounds)?;
     println!(
         "| {} | at most {} ms more, {WARM_RATIO} x |",
         warm.row,
@@ -162,8 +194,7 @@ pub fn run(args: &[String]) -> Result<(), String> {
     let doctor = bench.doctor(15)?;
     println!("| {} |", alone("doctor, warm", &doctor, DOCTOR));
     let probes_held = bench.probes(rounds.div_ceil(4));
-    let is_held = |cold: &Pair| cold.xpkg.as_secs_f64() <= cold.cargo.as_secs_f64() * COLD_RATIO;
-    let cold_held = cold.iter().all(is_held);
+    let cold_held = cold.unwrap_or(true);
     let warm_held = warm.xpkg <= warm.cargo + WARM_MARGIN
         && warm.xpkg.as_secs_f64() <= warm.cargo.as_secs_f64() * WARM_RATIO
         && plan.xpkg <= plan.cargo + PLAN_MARGIN
@@ -179,6 +210,26 @@ pub fn run(args: &[String]) -> Result<(), String> {
     }
 }
 
+/// Measures both in turn. Who goes first changes, so that a machine that warms up favors neither.
+fn in_turn(
+    case: &str,
+    rounds: usize,
+    mut cargo: impl FnMut() -> Result<Duration, String>,
+    mut xpkg: impl FnMut() -> Result<Duration, String>,
+) -> Result<Pair, String> {
+    let (mut by_cargo, mut by_xpkg) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        if round % 2 == 0 {
+            by_cargo.push(cargo()?);
+            by_xpkg.push(xpkg()?);
+        } else {
+            by_xpkg.push(xpkg()?);
+            by_cargo.push(cargo()?);
+        }
+    }
+    Ok(Pair::of(case, by_cargo, by_xpkg))
+}
+
 /// A row of what has nothing to be compared with.
 fn alone(case: &str, times: &Times, bound: Duration) -> String {
     format!(
@@ -190,35 +241,43 @@ fn alone(case: &str, times: &Times, bound: Duration) -> String {
     )
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Start {
-    Cold,
-    Warm,
-}
-
 impl Bench {
-    fn pairs(&self, case: &str, rounds: usize, start: Start) -> Result<Pair, String> {
+    /// Prints what cold builds take, and returns whether the bounds are held.
+    fn cold(&self, rounds: usize) -> Result<bool, String> {
         let (one, other) = (self.scratch.join("cargo"), self.scratch.join("xpkg"));
-        let (mut cargo, mut xpkg) = (Vec::new(), Vec::new());
-        for round in 0..rounds {
-            // Who goes first changes, so that a machine that warms up favours neither.
-            let mut sides: Vec<(&Path, &mut Vec<Duration>)> =
-                vec![(&one, &mut cargo), (&other, &mut xpkg)];
-            if round % 2 == 1 {
-                sides.reverse();
+        let mut counted = Vec::new();
+        let pair = in_turn(
+            "cold, 6 bins, 2 targets",
+            rounds,
+            || {
+                let _ = std::fs::remove_dir_all(&one);
+                self.cargo(&one)
+            },
+            || {
+                let (all, build) = cold::build(self, &other, &[])?;
+                counted.push(build);
+                Ok(all.wall)
+            },
+        )?;
+        println!("| {} | at most {COLD_RATIO} x |", pair.row);
+        pypi::run()?;
+        let by_zig = self.scratch.join("cold-zig");
+        let (_, zig) = cold::build(self, &by_zig, &["--linker", "zig"])?;
+        let mut is_held = pair.xpkg.as_secs_f64() <= pair.cargo.as_secs_f64() * COLD_RATIO;
+        for (case, builds) in [("cold", counted), ("cold, by zig", vec![zig])] {
+            let (rows, ratio) = cold::Counted::row(case, &builds);
+            for row in rows.lines() {
+                println!("| {row} | at most {CALLS_RATIO} x |");
             }
-            for (directory, times) in sides {
-                if start == Start::Cold {
-                    let _ = std::fs::remove_dir_all(directory);
-                }
-                times.push(if directory == one {
-                    self.cargo(directory)?
-                } else {
-                    self.xpkg(directory)?
-                });
-            }
+            is_held &= ratio <= CALLS_RATIO;
         }
-        Ok(Pair::of(case, cargo, xpkg))
+        Ok(is_held)
+    }
+
+    /// Builds with nothing to do.
+    fn pairs(&self, case: &str, rounds: usize) -> Result<Pair, String> {
+        let (one, other) = (self.scratch.join("cargo"), self.scratch.join("xpkg"));
+        in_turn(case, rounds, || self.cargo(&one), || self.xpkg(&other))
     }
 
     /// The release of the tree that the cold runs staged: both verifications, archives, checksums,
