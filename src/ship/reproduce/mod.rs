@@ -13,7 +13,7 @@ pub const CODES: &[Code] = &[NOT_REPRODUCED, REPRODUCE_UNFIT];
 /// A program whose second build has other bytes.
 pub const NOT_REPRODUCED: Code = code(&CodeInfo {
     name: "not-reproduced",
-    title: "a program has other bytes than its second build",
+    title: "a file has other bytes than when it is made again",
     cause: "Its commit, built again in another directory by the recorded tools, gave another file: \
             something of the machine, of the time or of chance is in it, or it was not built from \
             that commit.",

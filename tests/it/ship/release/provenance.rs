@@ -120,6 +120,75 @@ fn a_release_says_how_its_files_were_made() {
     project.xpkg(&format!("verify {DIRECTORY}")).ok();
 }
 
+/// The findings of `verify --reproduce` on the release in `out`: code and file.
+fn found(project: &Project) -> Vec<String> {
+    let run = project.xpkg("verify out --reproduce --message-format json");
+    let report: Value =
+        serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
+    let findings = report["findings"].as_array().unwrap().iter();
+    let line = |one: &Value| {
+        let of = |name: &str| one[name].as_str().unwrap();
+        format!("{} {}", of("code"), of("path"))
+    };
+    findings.map(line).collect()
+}
+
+/// Each release is whole, with the right sums; only that of the commit has other bytes.
+#[test]
+fn a_planted_difference_of_a_release_is_named_by_the_files_that_have_it() {
+    let project = hello();
+    project.write(".gitignore", "/target\n/out\n");
+    let manifest = project.read("Cargo.toml");
+    let described = "[package]\ndescription = \"greets\"\n";
+    project.write(
+        "Cargo.toml",
+        &manifest.replacen("[package]\n", described, 1),
+    );
+    project.write(
+        "xpkg.toml",
+        "[release]\narchives = [\"tar.gz\"]\nhomebrew = true\nurl = \"https://dl.example/hello\"\n\
+         [release.deb]\nmaintainer = \"A <a@b.example>\"\n",
+    );
+    project.commit();
+    let release = format!("release -q --target {X86_MUSL} --release-dir out");
+    project.xpkg(&release).ok();
+    let archive = format!("hello-0.1.0-{X86_MUSL}.tar.gz");
+    let rows: &[(&str, &[&str])] = &[
+        (
+            "sed -i s/b.example/c.example/ xpkg.toml",
+            &["hello_0.1.0-1_amd64.deb"],
+        ),
+        (
+            "sed -i s/greets/waves/ Cargo.toml",
+            &["hello_0.1.0-1_amd64.deb"],
+        ),
+        (
+            "sed -i s/dl.example/evil.example/ xpkg.toml",
+            &["hello.rb", "index.html", "install.sh"],
+        ),
+        ("chmod +x README.md", &[&archive]),
+        (
+            "echo more >LICENSE-MORE",
+            &[&archive, "hello_0.1.0-1_amd64.deb"],
+        ),
+        ("true", &[]),
+    ];
+    for (line, expected) in rows {
+        std::fs::remove_dir_all(project.path("out")).unwrap();
+        on_a_system(&project, line);
+        project
+            .xpkg(&format!("{release} --no-build --allow-dirty"))
+            .ok();
+        on_a_system(&project, "git clean -q -f && git checkout --quiet .");
+        project.xpkg("verify out").ok();
+        let expected: Vec<String> = expected
+            .iter()
+            .map(|name| format!("not-reproduced {name}"))
+            .collect();
+        assert_eq!(found(&project), expected, "{line}");
+    }
+}
+
 #[test]
 fn a_release_is_built_and_packed_again() {
     let project = hello();
@@ -150,20 +219,6 @@ fn a_release_is_built_and_packed_again() {
         "{}",
         again.stderr
     );
-    let found = |project: &Project| {
-        let run = project.xpkg("verify out --reproduce --message-format json");
-        let report: Value =
-            serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{}", run.stderr));
-        let findings = report["findings"].as_array().unwrap().iter();
-        let line = |one: &Value| {
-            format!(
-                "{} {}",
-                one["code"].as_str().unwrap(),
-                one["path"].as_str().unwrap()
-            )
-        };
-        findings.map(line).collect::<Vec<String>>()
-    };
     // A file in the archives that the commit has otherwise.
     let line = "sed -i 's/hello/other/' README.md";
     on_a_system(&project, line);
