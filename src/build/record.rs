@@ -17,17 +17,27 @@ use crate::tree::manifest::{
 use crate::tree::source::Source;
 use crate::verify::expected::Expected;
 
-/// Directories of this machine, by their names in records.
-pub struct Places(Vec<(Utf8PathBuf, &'static str)>);
+/// Separator of arguments in `CARGO_ENCODED_RUSTFLAGS`.
+const ENCODED: char = '\u{1f}';
+
+/// What is of this machine, and not of what it builds.
+pub struct Places {
+    /// Directories, by their names in records.
+    directories: Vec<(Utf8PathBuf, &'static str)>,
+    /// Arguments of compilers that records do not have.
+    left_out: Vec<String>,
+}
 
 impl Places {
     /// Names xpkg's generated files, cargo's target directory, the workspace, zig, the toolchain,
-    /// cargo's home and the user's.
+    /// cargo's home and the user's. Records leave out the arguments that only links of this machine
+    /// ask for.
     pub fn new(
         workspace: &Workspace,
         facts: &Facts,
         cargo_home: Option<Utf8PathBuf>,
         home: Option<&str>,
+        left_out: Vec<String>,
     ) -> Self {
         let zig = facts.zig.as_ref().and_then(|zig| zig.path.parent());
         let places = [
@@ -46,22 +56,45 @@ impl Places {
             .collect();
         // A directory in another one before it.
         places.sort_by_key(|(path, _)| std::cmp::Reverse(path.as_str().len()));
-        Self(places)
+        Self {
+            directories: places,
+            left_out,
+        }
+    }
+
+    /// Returns the words of a variable that records have: separated by a blank or, encoded, by a unit
+    /// separator.
+    fn kept(&self, value: &str) -> String {
+        let separator = if value.contains(ENCODED) {
+            ENCODED
+        } else {
+            ' '
+        };
+        let words = value.split(separator);
+        let kept: Vec<&str> = words.filter(|word| self.is_kept(word)).collect();
+        kept.join(&separator.to_string())
+    }
+
+    fn is_kept(&self, word: &str) -> bool {
+        !self.left_out.iter().any(|flag| flag == word)
     }
 
     /// Replaces the directories in a text by their names.
     fn named(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (path, name)| {
-            let mut parts = text.split(path.as_str());
-            let mut named = parts.next().unwrap_or_default().to_owned();
-            for part in parts {
-                let goes_on = part
-                    .starts_with(|next: char| next.is_alphanumeric() || "-_.+@~".contains(next));
-                named.push_str(if goes_on { path.as_str() } else { name });
-                named.push_str(part);
-            }
-            named
-        })
+        self.directories
+            .iter()
+            .fold(text.to_owned(), |text, (path, name)| {
+                let mut parts = text.split(path.as_str());
+                let mut named = parts.next().unwrap_or_default().to_owned();
+                for part in parts {
+                    let goes_on = part.starts_with(|next: char| {
+                        next.is_alphanumeric() || "-_.+@~".contains(next)
+                    });
+                    named.push_str(if goes_on { path.as_str() } else { name });
+                    named.push_str(part);
+                }
+                named
+            })
     }
 
     /// Returns the record of a linker or a compiler.
@@ -82,7 +115,9 @@ impl Places {
     /// Returns a report with a digest in place of the flags. They are the user's, as the variables
     /// are, and the manifest is published: `-DTOKEN=…`.
     fn report(&self, report: Report) -> Report {
-        let flags = self.named(&report.flags.join("\n"));
+        let flags = report.flags.iter().map(String::as_str);
+        let flags: Vec<&str> = flags.filter(|flag| self.is_kept(flag)).collect();
+        let flags = self.named(&flags.join("\n"));
         Report {
             compiler: self.named(&report.compiler),
             flags: vec![format!("sha256:{}", digest::sha256(flags.as_bytes()))],
@@ -154,7 +189,7 @@ pub fn record(
                 .variables
                 .iter()
                 .map(|variable| {
-                    let value = places.named(&variable.value);
+                    let value = places.named(&places.kept(&variable.value));
                     (variable.name.clone(), digest::sha256(value.as_bytes()))
                 })
                 .collect(),
@@ -207,12 +242,17 @@ mod tests {
 
     #[test]
     fn directories_of_this_machine_have_names() {
-        let places = Places(vec![
+        let directories = vec![
             ("/home/me/app/target/xpkg-cache/tools".into(), "<tools>"),
             ("/home/me/app/target".into(), "<target>"),
             ("/home/me/app".into(), "<workspace>"),
             ("/home/me".into(), "<home>"),
-        ]);
+        ];
+        let left_out = vec!["-fmap=/disk/app=/build".to_owned()];
+        let places = Places {
+            directories,
+            left_out,
+        };
         for (text, expected) in [
             ("/home/me/app/target/xpkg-cache/tools/none", "<tools>/none"),
             ("-I/home/me/app/c:/home/me", "-I<workspace>/c:<home>"),
@@ -221,6 +261,18 @@ mod tests {
             ("/usr/bin/cc", "/usr/bin/cc"),
         ] {
             assert_eq!(places.named(text), expected);
+        }
+        for (value, expected) in [
+            ("-O2  -fmap=/disk/app=/build -g", "-O2  -g"),
+            ("-fmap=/disk/app=/build", ""),
+            (
+                "--cfg\u{1f}a b\u{1f}-fmap=/disk/app=/build",
+                "--cfg\u{1f}a b",
+            ),
+            ("-fmap=/disk/app=/build2", "-fmap=/disk/app=/build2"),
+            ("/disk/app", "/disk/app"),
+        ] {
+            assert_eq!(places.kept(value), expected);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::build::look::session::Session;
 use crate::build::look::source;
 use crate::build::look::timer::{StepKind, Timer};
 use crate::build::plan::{Plan, TargetPlan};
-use crate::build::record::{Places, expected, record, universal_record};
+use crate::build::record::{expected, record, universal_record};
 use crate::build::stage::{ExistingTree, Provenance, Staging};
 use crate::build::write::write_tools;
 use crate::build::{standard_library, wasm_bindgen};
@@ -26,7 +26,6 @@ use crate::host::shared::SharedLock;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::artifact_kind::ArtifactKind;
 use crate::project::left_out;
-use crate::project::look::cargo_config::cargo_home;
 use crate::project::setting;
 use crate::project::workspace::{Workspace, cache_dir};
 use crate::toolchain::candidate;
@@ -520,9 +519,7 @@ fn generated(workspace: &Workspace, plan: &Plan, staging: &Staging) -> [Utf8Path
 
 /// Returns the records of the plan's targets.
 fn records(host: &Host, session: &Session, plan: &Plan, source: &Source) -> Vec<TargetRecord> {
-    let workspace = &session.request.project.workspace;
-    let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
-    let places = Places::new(workspace, &session.facts, home, host.var("HOME"));
+    let places = session.places(host);
     let mut records: Vec<TargetRecord> = plan
         .targets
         .iter()

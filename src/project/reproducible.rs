@@ -29,6 +29,9 @@ pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 pub struct Reproducible {
     /// Directories of this machine with their names in programs. A later one has precedence.
     maps: Vec<(Utf8PathBuf, String)>,
+    /// Those of `maps` that are there because a link leads to them. Another machine has none, and makes
+    /// the same programs.
+    behind_links: Vec<Utf8PathBuf>,
     /// Time of the commit; `None` if it is unknown, or the user has set the variable.
     pub source_date: Option<u64>,
 }
@@ -59,6 +62,7 @@ impl Reproducible {
             ["registry", "git"].map(part)
         });
         let places: Vec<(Utf8PathBuf, String)> = maps.iter().cloned().chain(parts).collect();
+        let mut behind_links = Vec::new();
         for (path, name) in places {
             let real = resolve(&path);
             let is_known = |(from, to): &(Utf8PathBuf, String)| {
@@ -66,6 +70,7 @@ impl Reproducible {
                     .is_ok_and(|below| Utf8Path::new(to).join(below) == Utf8Path::new(&name))
             };
             if !maps.iter().any(is_known) {
+                behind_links.push(real.clone());
                 maps.push((real, name));
             }
         }
@@ -76,22 +81,30 @@ impl Reproducible {
             let is_around = |other: &&Utf8PathBuf| path != *other && path.starts_with(other);
             paths.iter().filter(is_around).count()
         });
-        Self { maps, source_date }
+        Self {
+            maps,
+            behind_links,
+            source_date,
+        }
     }
 
     /// Returns rustc's arguments.
     pub fn rustflags(&self) -> impl Iterator<Item = String> {
+        self.maps.iter().map(rustflag)
+    }
+
+    /// Returns the arguments of either compiler that only links of this machine ask for.
+    pub fn flags_of_links(&self) -> impl Iterator<Item = String> {
         let maps = self.maps.iter();
-        maps.map(|(from, to)| format!("--remap-path-prefix={from}={to}"))
+        let maps = maps.filter(|(from, _)| self.behind_links.contains(from));
+        maps.flat_map(|map| [rustflag(map), c_flag(map)])
     }
 
     /// Returns the arguments of C compilers, as words of a variable that build scripts split at
     /// spaces.
     pub fn c_flags(&self) -> String {
         let maps = self.maps.iter().filter(|(from, _)| is_a_word(from));
-        let flags: Vec<String> = maps
-            .map(|(from, to)| format!("-ffile-prefix-map={from}={to}"))
-            .collect();
+        let flags: Vec<String> = maps.map(c_flag).collect();
         flags.join(" ")
     }
 
@@ -100,6 +113,16 @@ impl Reproducible {
         let maps = self.maps.iter().filter(|(from, _)| !is_a_word(from));
         maps.map(|(from, _)| from.as_path())
     }
+}
+
+/// Returns rustc's argument that names a directory.
+fn rustflag((from, to): &(Utf8PathBuf, String)) -> String {
+    format!("--remap-path-prefix={from}={to}")
+}
+
+/// Returns that of a C compiler.
+fn c_flag((from, to): &(Utf8PathBuf, String)) -> String {
+    format!("-ffile-prefix-map={from}={to}")
 }
 
 /// Returns true if a path can be part of such an argument: it is split at spaces, and at the first
@@ -204,6 +227,16 @@ mod tests {
                 "--remap-path-prefix=/disk/code=/build",
                 "--remap-path-prefix=/cache/registry=/cargo/registry",
                 "--remap-path-prefix=/code/target=/build/target",
+            ]
+        );
+        let of_links: Vec<String> = named.flags_of_links().collect();
+        assert_eq!(
+            of_links,
+            [
+                "--remap-path-prefix=/disk/code=/build",
+                "-ffile-prefix-map=/disk/code=/build",
+                "--remap-path-prefix=/cache/registry=/cargo/registry",
+                "-ffile-prefix-map=/cache/registry=/cargo/registry",
             ]
         );
     }

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::build::look::session::Session;
 use crate::build::plan::{Plan, TargetPlan};
-use crate::build::record::{Places, record};
+use crate::build::record::record;
 use crate::digest;
 use crate::host::codes::FILE_ACCESS;
 use crate::host::entries::PathKind;
@@ -16,7 +16,6 @@ use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::problem::{Problem, Result};
 use crate::project::linker::LinkerKind;
-use crate::project::look::cargo_config::cargo_home;
 use crate::project::workspace::tools_dir;
 use crate::toolchain::facts::Zig;
 use crate::toolchain::image::lockfile::NAME;
@@ -24,6 +23,7 @@ use crate::toolchain::image::look::store::read_lock;
 use crate::toolchain::locked::{LockedTool, LockedToolchain, SCRIPT_COMPILER, TOOLCHAIN_CHANGED};
 use crate::toolchain::look::programs;
 use crate::toolchain::program::Program;
+use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};
 use crate::tree::source::Source;
 
 /// Time limit of a question to a compiler.
@@ -32,7 +32,7 @@ const LIMIT: Duration = Duration::from_secs(20);
 /// Programs that a C compiler starts.
 const PARTS: &[&str] = &["as", "cc1", "cc1plus", "collect2", "ld"];
 
-/// Files that a C compiler links into every program.
+/// Files that a C compiler links into programs, or against whose symbol versions it links them.
 const OBJECTS: &[&str] = &[
     "crt1.o",
     "crtbegin.o",
@@ -41,8 +41,13 @@ const OBJECTS: &[&str] = &[
     "crti.o",
     "crtn.o",
     "libc.a",
+    "libc.so.6",
     "libgcc.a",
     "libgcc_eh.a",
+    "libm.a",
+    "libm.so.6",
+    "libstdc++.a",
+    "libstdc++.so",
     "rcrt1.o",
     "Scrt1.o",
 ];
@@ -98,15 +103,16 @@ pub fn toolchain(
     target: &TargetPlan,
 ) -> Result<LockedToolchain> {
     let (facts, workspace) = (&session.facts, &session.request.project.workspace);
-    let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
-    let places = Places::new(workspace, facts, home, host.var("HOME"));
+    let places = session.places(host);
     let named = record(facts, plan, target, &Source::default(), &places).toolchain;
     let (sysroot, triple) = (&facts.rustc.sysroot, target.target.triple());
     let rustlib = sysroot.join("lib/rustlib");
+    let custom = facts.watched.get(CUSTOM_LAUNCHER);
     let reader = Reader {
         host,
         root: &workspace.root,
         own: tools_dir(workspace),
+        launcher: custom.map(|setting| setting.value.as_str()),
     };
     let mut tools = vec![LockedTool {
         role: "rustc".to_owned(),
@@ -142,6 +148,16 @@ pub fn toolchain(
             files: reader.zig(zig)?,
         });
     }
+    let mut requests = session.request.settings.requests.iter();
+    let request = requests.find(|request| request.target == target.target);
+    if let Some(sysroot) = request.and_then(|request| request.sysroot.as_ref()) {
+        tools.push(LockedTool {
+            role: "sysroot".to_owned(),
+            program: sysroot.file_name().unwrap_or_default().to_owned(),
+            version: None,
+            files: BTreeMap::from([("files".to_owned(), reader.large_directory(sysroot)?)]),
+        });
+    }
     let programs = [
         ("linker", Some(&candidate.linker), Some(&named.linker)),
         (
@@ -155,6 +171,24 @@ pub fn toolchain(
             continue;
         };
         tools.extend(reader.tool(role, program, named.version.clone(), sysroot)?);
+    }
+    let cxx = [
+        "CXX_".to_owned() + &triple.replace('-', "_"),
+        format!("CXX_{triple}"),
+    ];
+    let is_cxx = |name: &str| name == "CXX" || cxx.iter().any(|cxx| cxx == name);
+    let set = candidate
+        .variables
+        .iter()
+        .find(|variable| is_cxx(&variable.name));
+    if let Some(set) = set.filter(|_| candidate.c_compiler.is_some()) {
+        // Whatever the user names as such is asked as a compiler.
+        let program = Program {
+            program: set.value.clone(),
+            machine: Some(triple.to_owned()),
+            ..Program::default()
+        };
+        tools.extend(reader.tool("C++ compiler", &program, None, sysroot)?);
     }
     // What it compiles may write sources, or compress and generate what is part of the program.
     if let Some(compiler) = &facts.host.compiler {
@@ -173,6 +207,8 @@ struct Reader<'a> {
     root: &'a Utf8Path,
     /// Directory of xpkg's own wrappers: what they start is read, not they.
     own: Utf8PathBuf,
+    /// Launcher of compilers that the user names.
+    launcher: Option<&'a str>,
 }
 
 impl Reader<'_> {
@@ -272,11 +308,11 @@ impl Reader<'_> {
         version: Option<String>,
         sysroot: &Utf8Path,
     ) -> Result<Option<LockedTool>> {
-        let path = program
-            .path
-            .clone()
-            .or_else(|| self.host.find(&program.program));
-        let Some(path) = path else {
+        let host = self.host;
+        let is_program = |name: &str| host.find(name).is_some();
+        let words = ToolWords::parse(&program.program, self.launcher, is_program);
+        let path = program.path.clone().filter(|_| words.launcher.is_none());
+        let Some(path) = path.or_else(|| host.find(&words.program)) else {
             return Ok(None);
         };
         if path.starts_with(&self.own) || path.starts_with(sysroot) {
@@ -286,11 +322,11 @@ impl Reader<'_> {
             path.file_name().unwrap_or_default().to_owned(),
             self.file(&path)?,
         )]);
-        if program.machine.is_some() {
+        if program.machine.is_some() || version.is_some() {
             let asked = PARTS.iter().map(|name| (*name, "-print-prog-name"));
             let objects = OBJECTS.iter().map(|name| (*name, "-print-file-name"));
             for (name, flag) in asked.chain(objects) {
-                if let Some(part) = self.part(&path, flag, name)? {
+                if let Some(part) = self.part(&path, &words.args, flag, name)? {
                     files.insert(name.to_owned(), self.file(&part)?);
                 }
             }
@@ -303,9 +339,17 @@ impl Reader<'_> {
         }))
     }
 
-    /// Asks a compiler for the path of a part; `None` if it has none of this name.
-    fn part(&self, compiler: &Utf8Path, flag: &str, name: &str) -> Result<Option<Utf8PathBuf>> {
+    /// Asks a compiler, with the arguments of every call, for the path of a part; `None` if it has none
+    /// of this name.
+    fn part(
+        &self,
+        compiler: &Utf8Path,
+        args: &[String],
+        flag: &str,
+        name: &str,
+    ) -> Result<Option<Utf8PathBuf>> {
         let call = Invocation::new(compiler.as_str(), self.root)
+            .args(args.iter().cloned())
             .arg(format!("{flag}={name}"))
             .env("LC_ALL", "C");
         let answer = self.host.capture_untrusted(&call, LIMIT)?;

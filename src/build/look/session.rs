@@ -1,17 +1,21 @@
 //! Looks at project and machine; the plan is made from what was found.
 
+use camino::Utf8PathBuf;
+
 use crate::build::compiler_cache;
 use crate::build::compiler_cache::inside;
 use crate::build::compiler_cache::look::Sccache;
 use crate::build::look::options::RunOptions;
 use crate::build::look::request::RunRequest;
 use crate::build::plan::Plan;
+use crate::build::record::Places;
 use crate::build::wasm_bindgen;
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::compiler_cache::CompilerCache;
-use crate::project::look::cargo_config;
+use crate::project::look::cargo_config::{self, cargo_home};
 use crate::project::look::graph::Scope;
+use crate::project::reproducible::Reproducible;
 use crate::project::request::TargetRequest;
 use crate::project::settings::Settings;
 use crate::toolchain::facts::Facts;
@@ -30,6 +34,18 @@ pub struct Session {
 }
 
 impl Session {
+    /// Returns what records do not have of this machine.
+    pub fn places(&self, host: &Host) -> Places {
+        let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
+        let requests = self.request.settings.requests.iter();
+        let reproducible = requests.filter_map(|request| request.overrides.reproducible.as_ref());
+        let left_out = reproducible
+            .flat_map(Reproducible::flags_of_links)
+            .collect();
+        let workspace = &self.request.project.workspace;
+        Places::new(workspace, &self.facts, home, host.var("HOME"), left_out)
+    }
+
     /// Resolves the run and looks at the machine. Without network access nothing is pulled,
     /// whatever the policy.
     pub fn look(

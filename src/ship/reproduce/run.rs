@@ -9,13 +9,12 @@ use clap::ValueEnum as _;
 use crate::build::look::options::{self, RunOptions};
 use crate::build::look::session::Session;
 use crate::build::plan::Plan;
-use crate::build::record::{Places, record};
+use crate::build::record::record;
 use crate::build::run::{self, OnFailure};
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::asked::Asked;
 use crate::project::linker::{LinkerChoice, LinkerKind};
-use crate::project::look::cargo_config::cargo_home;
 use crate::project::look::context;
 use crate::project::path_template::JSON_NAME;
 use crate::project::selection_flags::Selection;
@@ -280,9 +279,7 @@ fn linker<'a>(mut records: impl Iterator<Item = &'a TargetRecord>) -> Option<Lin
 
 /// Refuses a second build by other tools.
 fn check_tools(host: &Host, session: &Session, plan: &Plan, group: &Group) -> Result<(), Failure> {
-    let workspace = &session.request.project.workspace;
-    let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
-    let places = Places::new(workspace, &session.facts, home, host.var("HOME"));
+    let places = session.places(host);
     let mut problems = Vec::new();
     for target in &plan.targets {
         let source = Source::default();

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, tool};
+use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, cross, tool};
 use crate::toolchain::gate::with_c_in_a_build_script;
 use crate::toolchain::zig;
 
@@ -124,6 +124,74 @@ fn a_locked_build_takes_no_other_tools() {
         &text.replace("role = \"rustc\"", "role = \"rustc\"\nnew = 1"),
     );
     assert!(refused(&project, "build -q --locked")[0].starts_with("error[lock-unreadable]"));
+}
+
+/// A compiler may be named with words: its parts count as those of one without.
+#[test]
+fn parts_of_compilers_with_words_are_locked() {
+    let test = "locked::parts_of_compilers_with_words_are_locked";
+    let Some(gcc) = cross("aarch64-linux-gnu-gcc", test) else {
+        return;
+    };
+    let project = Project::of("with-c")
+        .with("aarch64-linux-gnu-gcc")
+        .with("aarch64-linux-gnu-ar")
+        .fake("ccache", "exec \"$@\"")
+        .env(
+            "CC_aarch64_unknown_linux_gnu",
+            "ccache aarch64-linux-gnu-gcc -g0",
+        )
+        .env(
+            "CXX_aarch64_unknown_linux_gnu",
+            "aarch64-linux-gnu-gcc -xc++",
+        );
+    let lock = "lock --toolchains --target aarch64-unknown-linux-gnu";
+    project.xpkg(lock).ok();
+    let lockfile: toml::Table = project.read("xpkg.lock").parse().unwrap();
+    let tools = lockfile["toolchain"][0]["tool"].as_array().unwrap();
+    let part = |role: &str, name: &str| {
+        let tool = tools
+            .iter()
+            .find(|tool| tool["role"].as_str() == Some(role));
+        let digest = tool.unwrap()["files"].get(name);
+        digest.map(|digest| digest.as_str().unwrap().to_owned())
+    };
+    let said = Command::new(gcc)
+        .arg("-print-prog-name=cc1")
+        .output()
+        .unwrap();
+    let cc1 = String::from_utf8(said.stdout).unwrap();
+    let sum = project
+        .shell(&format!("/usr/bin/sha256sum {}", cc1.trim()))
+        .ok()
+        .stdout;
+    let digest = format!("sha256:{}", &sum[..64]);
+    for role in ["linker", "C compiler", "C++ compiler"] {
+        assert_eq!(part(role, "cc1"), Some(digest.clone()), "{role}");
+        for name in [
+            "aarch64-linux-gnu-gcc",
+            "ld",
+            "crt1.o",
+            "libc.a",
+            "libc.so.6",
+            "libm.a",
+        ] {
+            assert!(part(role, name).is_some(), "{role}: {name}");
+        }
+        assert_eq!(part(role, "ccache"), None, "{role}");
+    }
+    project.xpkg(&format!("{lock} --locked")).ok();
+    let other = [(
+        "CXX_aarch64_unknown_linux_gnu",
+        "aarch64-linux-gnu-gcc -xc++ -O1",
+    )];
+    let run = project.xpkg_with(&other, &format!("{lock} --locked"));
+    let line = "C++ compiler: `aarch64-linux-gnu-gcc -xc++ -O1` here, locked: `aarch64-linux-gnu-gcc -xc++`";
+    assert!(
+        run.code == Some(1) && run.stderr.contains(line),
+        "{}",
+        run.stderr
+    );
 }
 
 /// zig compiles the C library of a program from its own `lib`, and build scripts write sources.

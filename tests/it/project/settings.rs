@@ -225,6 +225,39 @@ fn clang_takes_a_sysroot_with_an_older_glibc_and_lld() {
     );
 }
 
+/// What `sysroot` names decides the bytes of a program, and is locked as the compiler is.
+#[test]
+fn a_sysroot_is_locked_with_the_compiler() {
+    let Some(sysroot) = sysroot("a_sysroot_is_locked_with_the_compiler") else {
+        return;
+    };
+    let project = Project::of("with-c")
+        .with("clang")
+        .with("clang++")
+        .with("ld.lld")
+        .with("ar");
+    project.append(
+        "Cargo.toml",
+        &format!("\n[package.metadata.xpkg.target.{ARM_GNU}]\nsysroot = 'old'\n"),
+    );
+    project.shell(&format!("/bin/cp -r {sysroot} old")).ok();
+    let lock = format!("lock --toolchains --linker clang --target {ARM_GNU}");
+    project.xpkg(&lock).ok();
+    let text = project.read("xpkg.lock");
+    let table =
+        "role = \"sysroot\"\nprogram = \"old\"\n\n[toolchain.tool.files]\nfiles = \"sha256:";
+    assert!(text.contains(table), "{text}");
+    project.xpkg(&format!("{lock} --locked")).ok();
+    project.write("old/usr/include/new.h", "");
+    let run = project.xpkg(&format!("{lock} --locked"));
+    let line = "sysroot: `files` is sha256:";
+    assert!(
+        run.code == Some(1) && run.stderr.contains(line),
+        "{}",
+        run.stderr
+    );
+}
+
 /// Debian's own cross compiler has its C library built in and passes over a sysroot: the floor
 /// finds that out.
 #[test]
