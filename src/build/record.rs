@@ -30,8 +30,8 @@ pub struct Places {
 
 impl Places {
     /// Names xpkg's generated files, cargo's target directory, the workspace, zig, the toolchain,
-    /// cargo's home and the user's. Records leave out the arguments that only links of this machine
-    /// ask for.
+    /// cargo's home and the user's. `left_out` are arguments that records do not
+    /// have: those that name directories of this machine, and nothing else.
     pub fn new(
         workspace: &Workspace,
         facts: &Facts,
@@ -80,7 +80,7 @@ impl Places {
     }
 
     /// Replaces the directories in a text by their names.
-    fn named(&self, text: &str) -> String {
+    pub fn named(&self, text: &str) -> String {
         self.directories
             .iter()
             .fold(text.to_owned(), |text, (path, name)| {

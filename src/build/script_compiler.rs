@@ -39,6 +39,7 @@ pub fn host_compiler_unfit(facts: &Facts) -> Option<Problem> {
     let HostFacts {
         c_packages,
         compiler,
+        arguments: _,
         report: _,
     } = &facts.host;
     let compiler = compiler.as_ref()?;

@@ -372,9 +372,9 @@ impl Staging<'_> {
         }
     }
 
-    /// Links the files of the old tree that the new one gets, too. What may have been written to since
+    /// Checks the files of the old tree that the new one has, too. What may have been written to since
     /// they were compared is read again.
-    fn link_held(&self, manifest: &Manifest) -> Result<()> {
+    fn check_held(&self, manifest: &Manifest) -> Result<()> {
         let artifacts: HashMap<&str, &Artifact> = manifest
             .artifacts
             .iter()
@@ -390,7 +390,6 @@ impl Staging<'_> {
                 return Err(Problem::new(TREE_CHANGED, message)
                     .help("end what writes to it, then repeat the run"));
             }
-            self.host.link_or_copy(&from, &self.create_parent(path)?)?;
         }
         Ok(())
     }
@@ -420,10 +419,14 @@ impl Staging<'_> {
         let (json, text) = (manifest.json(), manifest.text());
         let written = self.existing.written.as_ref();
         let is_written = written.is_some_and(|(old_json, old)| *old_json == json && *old == text);
+        self.check_held(manifest)?;
         if !self.is_changed && is_written {
             return Ok(false);
         }
-        self.link_held(manifest)?;
+        for path in self.links.keys() {
+            let from = self.existing.place.path().join(path);
+            self.host.link_or_copy(&from, &self.create_parent(path)?)?;
+        }
         let Self {
             host,
             existing,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::build::look::locked::toolchain;
+use crate::build::look::locked::{toolchain, unneeded};
 use crate::build::look::session::Session;
 use crate::commands::args::{MessageFormat, RunArgs};
 use crate::host::lock::lock_path as lock_file;
@@ -42,31 +42,33 @@ pub fn run(host: &Host, args: LockArgs) -> Result<(), Failure> {
     let format = run.message_format;
     let session = Session::look(host, run.options(), PullPolicy::Never)?;
     let plan = session.plan()?;
-    let mut found: Vec<LockedToolchain> = Vec::new();
-    for target in &plan.targets {
-        // A triple with two glibc floors has one toolchain.
-        if !found
-            .iter()
-            .any(|known| known.target == target.target.triple())
-        {
-            found.push(toolchain(host, &session, &plan, target)?);
-        }
-    }
     let project = &session.request.project;
     let path = lock_path(project);
     let options = &session.request.cargo_options;
     let _held = host.temporary_lock(&lock_file(&path), &format!("on `{path}`"))?;
     let old = read_lock(host, project)?;
-    let new = old.with_toolchains(found.clone());
-    let of_old = |target: &str| old.toolchains.iter().find(|known| known.target == target);
+    let mut found: Vec<LockedToolchain> = Vec::new();
     let mut changes = Vec::new();
-    for one in &found {
-        let lines = match of_old(&one.target) {
-            None => vec![format!("{}: not pinned yet", one.target)],
-            Some(old) => old.differences(one),
-        };
-        changes.extend(lines);
+    for target in &plan.targets {
+        let triple = target.target.triple();
+        // A triple with two glibc floors has one toolchain.
+        if found.iter().any(|known| known.target == triple) {
+            continue;
+        }
+        let here = toolchain(host, &session, &plan, target)?;
+        match old.toolchains.iter().find(|known| known.target == triple) {
+            None => {
+                changes.push(format!("{triple}: not pinned yet"));
+                found.push(here);
+            }
+            Some(old) => {
+                let unneeded = unneeded(&session, target);
+                changes.extend(old.differences(&here, &unneeded));
+                found.push(here.keeping(old, &unneeded));
+            }
+        }
     }
+    let new = old.with_toolchains(found.clone());
     if new != old && (options.locked || options.frozen) {
         let message = format!("`{NAME}` would change, and `--locked` was given");
         return Err(Problem::new(LOCK_CHANGED, message)

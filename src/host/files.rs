@@ -481,7 +481,7 @@ impl Host {
     pub fn resolve(&self, path: &Utf8Path) -> Utf8PathBuf {
         let mut rest = Vec::new();
         for ancestor in path.ancestors() {
-            if let Ok(real) = ancestor.canonicalize_utf8() {
+            if let Some(real) = self.real_path(ancestor) {
                 return rest
                     .iter()
                     .rev()

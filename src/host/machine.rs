@@ -151,7 +151,7 @@ impl Host {
     /// Returns a cache key of a file: its real path, size in bytes and modification time in ns.
     /// `None` if it is not a regular file.
     pub fn identity(&self, path: &Utf8Path) -> Option<String> {
-        let path = path.canonicalize_utf8().ok()?;
+        let path = self.real_path(path)?;
         let stamp = self.stamp(&path).filter(|_| path.is_file())?;
         Some(format!("{path} {stamp}"))
     }
@@ -163,7 +163,7 @@ impl Host {
 
     /// Returns a path without links; `None` if nothing is there.
     pub fn real_path(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
-        path.canonicalize_utf8().ok()
+        Utf8PathBuf::from_path_buf(dunce::canonicalize(path).ok()?).ok()
     }
 
     /// Returns a key that changes when a file or directory does: size in bytes and modification

@@ -82,10 +82,16 @@ impl Shell {
     /// Shows at once, on a terminal, what takes time, until the value is dropped.
     pub fn working(&self, verb: &str, subject: &str) -> Working {
         Working(self.is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{prefix:>12.green.bold} {msg}");
+            // As `say` does, which the flag `--color` reaches.
+            let choice = anstream::AutoStream::choice(&std::io::stderr());
+            let prefix = match choice {
+                anstream::ColorChoice::Never => format!("{verb:>12}"),
+                _ => format!("{GOOD}{verb:>12}{GOOD:#}"),
+            };
+            let style = ProgressStyle::with_template("{prefix} {msg}");
             let bar = ProgressBar::no_length()
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
-                .with_prefix(verb.to_owned())
+                .with_prefix(prefix)
                 .with_message(printable(subject));
             bar.tick();
             bar

@@ -29,9 +29,6 @@ pub const SOURCE_DATE_EPOCH: &str = "SOURCE_DATE_EPOCH";
 pub struct Reproducible {
     /// Directories of this machine with their names in programs. A later one has precedence.
     maps: Vec<(Utf8PathBuf, String)>,
-    /// Those of `maps` that are there because a link leads to them. Another machine has none, and makes
-    /// the same programs.
-    behind_links: Vec<Utf8PathBuf>,
     /// Time of the commit; `None` if it is unknown, or the user has set the variable.
     pub source_date: Option<u64>,
 }
@@ -62,7 +59,6 @@ impl Reproducible {
             ["registry", "git"].map(part)
         });
         let places: Vec<(Utf8PathBuf, String)> = maps.iter().cloned().chain(parts).collect();
-        let mut behind_links = Vec::new();
         for (path, name) in places {
             let real = resolve(&path);
             let is_known = |(from, to): &(Utf8PathBuf, String)| {
@@ -70,7 +66,6 @@ impl Reproducible {
                     .is_ok_and(|below| Utf8Path::new(to).join(below) == Utf8Path::new(&name))
             };
             if !maps.iter().any(is_known) {
-                behind_links.push(real.clone());
                 maps.push((real, name));
             }
         }
@@ -81,11 +76,7 @@ impl Reproducible {
             let is_around = |other: &&Utf8PathBuf| path != *other && path.starts_with(other);
             paths.iter().filter(is_around).count()
         });
-        Self {
-            maps,
-            behind_links,
-            source_date,
-        }
+        Self { maps, source_date }
     }
 
     /// Returns rustc's arguments.
@@ -93,11 +84,12 @@ impl Reproducible {
         self.maps.iter().map(rustflag)
     }
 
-    /// Returns the arguments of either compiler that only links of this machine ask for.
-    pub fn flags_of_links(&self) -> impl Iterator<Item = String> {
-        let maps = self.maps.iter();
-        let maps = maps.filter(|(from, _)| self.behind_links.contains(from));
-        maps.flat_map(|map| [rustflag(map), c_flag(map)])
+    /// Returns all arguments of both compilers: their number and order are those of this machine's
+    /// directories, and programs are the same.
+    pub fn flags(&self) -> impl Iterator<Item = String> {
+        self.maps
+            .iter()
+            .flat_map(|map| [rustflag(map), c_flag(map)])
     }
 
     /// Returns the arguments of C compilers, as words of a variable that build scripts split at
@@ -229,14 +221,13 @@ mod tests {
                 "--remap-path-prefix=/code/target=/build/target",
             ]
         );
-        let of_links: Vec<String> = named.flags_of_links().collect();
+        let all: Vec<String> = named.flags().collect();
+        assert_eq!(all.len(), 12);
         assert_eq!(
-            of_links,
+            all[6..8],
             [
                 "--remap-path-prefix=/disk/code=/build",
                 "-ffile-prefix-map=/disk/code=/build",
-                "--remap-path-prefix=/cache/registry=/cargo/registry",
-                "-ffile-prefix-map=/cache/registry=/cargo/registry",
             ]
         );
     }

@@ -11,7 +11,7 @@ use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::clang::arguments;
 use crate::toolchain::facts::{Facts, TargetFacts};
 use crate::toolchain::program::Program;
-use crate::toolchain::words::{self, ToolWords};
+use crate::toolchain::words::ToolWords;
 
 /// One target with everything its candidates depend on.
 #[derive(Clone)]
@@ -74,9 +74,7 @@ impl<'a> TargetContext<'a> {
 
     /// Takes the value of a variable that names a compiler or an archiver apart.
     pub fn words(&self, value: &str) -> ToolWords {
-        let custom = self.facts.watched.get(words::CUSTOM_LAUNCHER);
-        let custom = custom.map(|setting| setting.value.as_str());
-        ToolWords::parse(value, custom, |program| self.program(program).is_some())
+        self.facts.words(value)
     }
 
     /// Returns the program of this name on PATH.

@@ -24,6 +24,7 @@ use crate::toolchain::probe::headers::Includes;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
 use crate::toolchain::system_library::SystemLibrary;
+use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};
 
 /// Everything that `toolchain` and `plan` decide by.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +70,13 @@ impl Facts {
             .iter()
             .find(|facts| facts.triple == target.triple())
             .expect("the survey covers every target of the run")
+    }
+
+    /// Takes the value of a variable that names a compiler or an archiver apart.
+    pub fn words(&self, value: &str) -> ToolWords {
+        let custom = self.watched.get(CUSTOM_LAUNCHER);
+        let custom = custom.map(|setting| setting.value.as_str());
+        ToolWords::parse(value, custom, |program| self.programs.contains_key(program))
     }
 
     /// Returns the facts of a target of the run, to be completed.
@@ -117,6 +125,8 @@ pub struct HostFacts {
     pub c_packages: Vec<CPackage>,
     /// The C compiler that cc-rs calls for it, as the user's variable or cc-rs names it.
     pub compiler: Option<Program>,
+    /// Arguments of every call of it, of the user's variable.
+    pub arguments: Vec<String>,
     /// What the probes say of the host's C compiler, where there is such C.
     pub report: Option<Report>,
 }

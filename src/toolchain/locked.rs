@@ -7,9 +7,26 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::code::{Code, CodeInfo, code};
 
-/// Role of the C compiler that build scripts call. Only what has C for them needs it: a part of a
-/// workspace may need none.
+/// Role of the C compiler for the target.
+pub const C_COMPILER: &str = "C compiler";
+
+/// Role of the C++ compiler for the target.
+pub const CXX_COMPILER: &str = "C++ compiler";
+
+/// Role of the C compiler that build scripts call.
 pub const SCRIPT_COMPILER: &str = "C compiler of build scripts";
+
+/// Roles in the order of the file.
+const ROLES: &[&str] = &[
+    "rustc",
+    "standard library",
+    "zig",
+    "sysroot",
+    "linker",
+    C_COMPILER,
+    CXX_COMPILER,
+    SCRIPT_COMPILER,
+];
 
 /// Tools of one target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +45,11 @@ pub struct LockedToolchain {
 pub struct LockedTool {
     /// Use of the tool: `linker`.
     pub role: String,
-    /// Name by which it is called.
+    /// Name by which it is called; directories of this machine have names in a path.
     pub program: String,
+    /// SHA-256 of the arguments of every call, which may have paths and secrets: `sha256:…`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arguments: Option<String>,
     /// Version, as it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
@@ -39,8 +59,9 @@ pub struct LockedTool {
 }
 
 impl LockedToolchain {
-    /// Returns how the tools here differ, one line each.
-    pub fn differences(&self, here: &Self) -> Vec<String> {
+    /// Returns how the tools here differ, one line each. A part of a workspace may need fewer: `unneeded`
+    /// has the roles that have nothing to do here.
+    pub fn differences(&self, here: &Self, unneeded: &[&str]) -> Vec<String> {
         let by_role = |toolchain: &Self| -> BTreeMap<String, LockedTool> {
             let tools = toolchain.tools.iter();
             tools
@@ -51,7 +72,7 @@ impl LockedToolchain {
         let roles: BTreeSet<&String> = locked.keys().chain(here.keys()).collect();
         let of_role = |role: &String| match (locked.get(role), here.get(role)) {
             (Some(locked), Some(here)) => locked.lines(here),
-            (Some(_), None) if role == SCRIPT_COMPILER => Vec::new(),
+            (Some(_), None) if unneeded.contains(&role.as_str()) => Vec::new(),
             (Some(locked), None) => {
                 vec![format!("{role}: none here, locked: `{}`", locked.program)]
             }
@@ -62,11 +83,27 @@ impl LockedToolchain {
     }
 }
 
+impl LockedToolchain {
+    /// Returns these tools with those of an older record whose roles have nothing to do here.
+    pub fn keeping(mut self, old: &Self, unneeded: &[&str]) -> Self {
+        for tool in &old.tools {
+            let is_kept = unneeded.contains(&tool.role.as_str());
+            if is_kept && !self.tools.iter().any(|one| one.role == tool.role) {
+                self.tools.push(tool.clone());
+            }
+        }
+        self.tools
+            .sort_by_key(|tool| ROLES.iter().position(|role| *role == tool.role));
+        self
+    }
+}
+
 impl LockedTool {
     fn lines(&self, here: &Self) -> Vec<String> {
         let Self {
             role,
             program,
+            arguments,
             version,
             files,
         } = self;
@@ -76,6 +113,11 @@ impl LockedTool {
             lines.push(format!(
                 "{role}: `{}` here, locked: `{program}`",
                 here.program
+            ));
+        }
+        if *arguments != here.arguments {
+            lines.push(format!(
+                "{role}: the arguments of `{program}` are others here"
             ));
         }
         if *version != here.version {
@@ -126,6 +168,7 @@ mod tests {
         let tool = |role: &str, program: &str, version: &str, files: &[(&str, &str)]| LockedTool {
             role: role.to_owned(),
             program: program.to_owned(),
+            arguments: None,
             version: Some(version.to_owned()),
             files: files
                 .iter()
@@ -146,7 +189,7 @@ mod tests {
             ),
             tool(SCRIPT_COMPILER, "cc", "gcc 12", &[("cc", "2")]),
         ]);
-        assert_eq!(locked.differences(&locked), [""; 0]);
+        assert_eq!(locked.differences(&locked, &[]), [""; 0]);
         let here = of(vec![
             tool(
                 "linker",
@@ -157,7 +200,7 @@ mod tests {
             tool("zig", "zig", "0.17.1", &[]),
         ]);
         assert_eq!(
-            locked.differences(&here),
+            locked.differences(&here, &[SCRIPT_COMPILER]),
             [
                 "linker: `cc` here, locked: `gcc`",
                 "linker: gcc 13 here, locked: gcc 12",
@@ -166,6 +209,16 @@ mod tests {
                 "linker: `ld` is sha256:555555555555… here, locked: sha256:333333333333…",
                 "rustc: none here, locked: `rustc`",
                 "zig: `zig` here, locked: none",
+            ]
+        );
+        let mut other = locked.clone();
+        other.tools.retain(|tool| tool.role != "linker");
+        other.tools[1].arguments = Some("sha256:1".to_owned());
+        assert_eq!(
+            locked.differences(&other, &[C_COMPILER]),
+            [
+                "C compiler of build scripts: the arguments of `cc` are others here",
+                "linker: none here, locked: `gcc`",
             ]
         );
     }

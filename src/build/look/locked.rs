@@ -1,6 +1,6 @@
 //! Reads the tools of a plan by their content, for `xpkg.lock` and `--locked`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use crate::build::look::session::Session;
 use crate::build::plan::{Plan, TargetPlan};
-use crate::build::record::record;
+use crate::build::record::{Places, record};
 use crate::digest;
 use crate::host::codes::FILE_ACCESS;
 use crate::host::entries::PathKind;
@@ -17,13 +17,15 @@ use crate::invocation::Invocation;
 use crate::problem::{Problem, Result};
 use crate::project::linker::LinkerKind;
 use crate::project::workspace::tools_dir;
+use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::facts::Zig;
 use crate::toolchain::image::lockfile::NAME;
 use crate::toolchain::image::look::store::read_lock;
-use crate::toolchain::locked::{LockedTool, LockedToolchain, SCRIPT_COMPILER, TOOLCHAIN_CHANGED};
+use crate::toolchain::locked::{
+    C_COMPILER, CXX_COMPILER, LockedTool, LockedToolchain, SCRIPT_COMPILER, TOOLCHAIN_CHANGED,
+};
 use crate::toolchain::look::programs;
-use crate::toolchain::program::Program;
-use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};
+use crate::toolchain::words::ToolWords;
 use crate::tree::source::Source;
 
 /// Time limit of a question to a compiler.
@@ -72,7 +74,8 @@ pub fn check(host: &Host, session: &Session, plan: &Plan) -> Result<(), Vec<Prob
         let lines = match lock.toolchains.iter().find(|known| known.target == triple) {
             None => vec![format!("`{NAME}` has none for this target")],
             Some(locked) => {
-                locked.differences(&toolchain(host, session, plan, target).map_err(single)?)
+                let here = toolchain(host, session, plan, target).map_err(single)?;
+                locked.differences(&here, &unneeded(session, target))
             }
         };
         if !lines.is_empty() {
@@ -92,6 +95,29 @@ pub fn check(host: &Host, session: &Session, plan: &Plan) -> Result<(), Vec<Prob
     }
 }
 
+/// Returns the C that is compiled for a target.
+fn c_usage(session: &Session, target: &TargetPlan) -> Option<CUsage> {
+    let mut requests = session.request.settings.requests.iter();
+    let request = requests.find(|request| request.target == target.target)?;
+    Some(CUsage::new(request, session.facts.of(&target.target)))
+}
+
+/// Returns the roles of tools that have nothing to do in this run.
+pub fn unneeded(session: &Session, target: &TargetPlan) -> Vec<&'static str> {
+    let usage = c_usage(session, target);
+    let mut roles = Vec::new();
+    if !usage.as_ref().is_some_and(|usage| usage.present) {
+        roles.push(C_COMPILER);
+    }
+    if !usage.is_some_and(|usage| usage.packages.iter().any(|package| package.cxx)) {
+        roles.push(CXX_COMPILER);
+    }
+    if session.facts.host.c_packages.is_empty() {
+        roles.push(SCRIPT_COMPILER);
+    }
+    roles
+}
+
 /// Returns the tools of a target by their content.
 ///
 /// # Errors
@@ -107,16 +133,17 @@ pub fn toolchain(
     let named = record(facts, plan, target, &Source::default(), &places).toolchain;
     let (sysroot, triple) = (&facts.rustc.sysroot, target.target.triple());
     let rustlib = sysroot.join("lib/rustlib");
-    let custom = facts.watched.get(CUSTOM_LAUNCHER);
     let reader = Reader {
         host,
         root: &workspace.root,
         own: tools_dir(workspace),
-        launcher: custom.map(|setting| setting.value.as_str()),
+        sysroot,
+        places: &places,
     };
     let mut tools = vec![LockedTool {
         role: "rustc".to_owned(),
         program: "rustc".to_owned(),
+        arguments: None,
         version: Some(facts.rustc.release.clone()),
         files: reader.rustc(sysroot, &facts.rustc.host)?,
     }];
@@ -126,6 +153,7 @@ pub fn toolchain(
         tools.push(LockedTool {
             role: "standard library".to_owned(),
             program: "std".to_owned(),
+            arguments: None,
             version: None,
             files: BTreeMap::from([(name, reader.directory(&library)?)]),
         });
@@ -144,6 +172,7 @@ pub fn toolchain(
         tools.push(LockedTool {
             role: "zig".to_owned(),
             program: "zig".to_owned(),
+            arguments: None,
             version: Some(zig.version.to_string()),
             files: reader.zig(zig)?,
         });
@@ -154,51 +183,96 @@ pub fn toolchain(
         tools.push(LockedTool {
             role: "sysroot".to_owned(),
             program: sysroot.file_name().unwrap_or_default().to_owned(),
+            arguments: None,
             version: None,
             files: BTreeMap::from([("files".to_owned(), reader.large_directory(sysroot)?)]),
         });
     }
-    let programs = [
-        ("linker", Some(&candidate.linker), Some(&named.linker)),
-        (
-            "C compiler",
-            candidate.c_compiler.as_ref(),
-            named.c_compiler.as_ref(),
-        ),
-    ];
-    for (role, program, named) in programs {
-        let (Some(program), Some(named)) = (program, named) else {
-            continue;
-        };
-        tools.extend(reader.tool(role, program, named.version.clone(), sysroot)?);
+    let linker = &candidate.linker;
+    tools.extend(reader.tool(
+        "linker",
+        &Named {
+            program: linker.program.clone(),
+            path: linker.path.clone(),
+            arguments: Vec::new(),
+            version: named.linker.version.clone(),
+            is_compiler: linker.machine.is_some(),
+        },
+    )?);
+    let words = |value: &str| facts.words(value);
+    let usage = c_usage(session, target);
+    let has_c = usage.as_ref().is_some_and(|usage| usage.present);
+    let has_cxx = usage.is_some_and(|usage| usage.packages.iter().any(|package| package.cxx));
+    let is_native = candidate.kind == LinkerKind::Native;
+    let c_compiler = candidate.c_compiler.as_ref();
+    // Where nobody names one, the cc crate calls these for the host.
+    let cc = c_compiler
+        .map(|compiler| compiler.program.as_str())
+        .or(Some("cc").filter(|_| is_native && has_c));
+    if let Some(cc) = cc {
+        let version = named.c_compiler.as_ref();
+        let version = version.and_then(|compiler| compiler.version.clone());
+        tools.extend(reader.tool(C_COMPILER, &Named::compiler(words(cc), version))?);
     }
-    let cxx = [
-        "CXX_".to_owned() + &triple.replace('-', "_"),
+    let settings = &facts.of(&target.target).settings;
+    let by_user = settings.get("CXX").map(|setting| setting.value.as_str());
+    let names = [
+        format!("CXX_{}", triple.replace('-', "_")),
         format!("CXX_{triple}"),
     ];
-    let is_cxx = |name: &str| name == "CXX" || cxx.iter().any(|cxx| cxx == name);
-    let set = candidate
+    let by_xpkg = candidate
         .variables
         .iter()
-        .find(|variable| is_cxx(&variable.name));
-    if let Some(set) = set.filter(|_| candidate.c_compiler.is_some()) {
-        // Whatever the user names as such is asked as a compiler.
-        let program = Program {
-            program: set.value.clone(),
-            machine: Some(triple.to_owned()),
-            ..Program::default()
-        };
-        tools.extend(reader.tool("C++ compiler", &program, None, sysroot)?);
+        .find(|set| names.contains(&set.name));
+    let cxx = by_user
+        .or(by_xpkg.map(|set| set.value.as_str()))
+        .or(Some("c++").filter(|_| is_native));
+    if let Some(cxx) = cxx.filter(|_| has_cxx) {
+        tools.extend(reader.tool(CXX_COMPILER, &Named::compiler(words(cxx), None))?);
     }
     // What it compiles may write sources, or compress and generate what is part of the program.
     if let Some(compiler) = &facts.host.compiler {
-        let version = compiler.version.clone();
-        tools.extend(reader.tool(SCRIPT_COMPILER, compiler, version, sysroot)?);
+        tools.extend(reader.tool(
+            SCRIPT_COMPILER,
+            &Named {
+                program: compiler.program.clone(),
+                path: compiler.path.clone(),
+                arguments: facts.host.arguments.clone(),
+                version: compiler.version.clone(),
+                is_compiler: compiler.machine.is_some(),
+            },
+        )?);
     }
     Ok(LockedToolchain {
         target: triple.to_owned(),
         tools,
     })
+}
+
+/// A tool as it is called.
+struct Named {
+    /// Name or path.
+    program: String,
+    /// Full path, if known.
+    path: Option<Utf8PathBuf>,
+    /// Arguments of every call.
+    arguments: Vec<String>,
+    version: Option<String>,
+    /// True if it is asked for its parts.
+    is_compiler: bool,
+}
+
+impl Named {
+    /// Returns a compiler that is named with words. What starts it decides no byte.
+    fn compiler(words: ToolWords, version: Option<String>) -> Self {
+        Self {
+            program: words.program,
+            path: None,
+            arguments: words.args,
+            version,
+            is_compiler: true,
+        }
+    }
 }
 
 /// Reads the files of tools.
@@ -207,8 +281,9 @@ struct Reader<'a> {
     root: &'a Utf8Path,
     /// Directory of xpkg's own wrappers: what they start is read, not they.
     own: Utf8PathBuf,
-    /// Launcher of compilers that the user names.
-    launcher: Option<&'a str>,
+    /// Directory of the Rust toolchain.
+    sysroot: &'a Utf8Path,
+    places: &'a Places,
 }
 
 impl Reader<'_> {
@@ -230,31 +305,57 @@ impl Reader<'_> {
     }
 
     /// Returns the digest of the names and digests of all files below a directory of thousands of files,
-    /// which are read on all cores, each time.
+    /// which are read on all cores, each time. A link counts as what it leads to.
     fn large_directory(&self, directory: &Utf8Path) -> Result<String> {
-        let files: Vec<String> = self
-            .host
-            .walk(directory)?
-            .into_iter()
-            .filter(|(_, kind)| *kind != PathKind::Directory)
-            .map(|(name, _)| name)
-            .collect();
-        let lines: Result<Vec<String>> = files
-            .par_iter()
-            .map(|name| {
-                let path = directory.join(name);
-                // A link may lead to a directory, whose files are not listed.
-                if let Some(to) = self.host.link_text(&path) {
-                    return Ok(format!("link:{to}  {name}\n"));
-                }
-                let (digest, _) = self.host.hash(&path)?;
-                Ok(format!("sha256:{digest}  {name}\n"))
-            })
-            .collect();
+        let mut seen = BTreeSet::new();
+        let mut lines = Vec::new();
+        self.below(directory, "", &mut seen, &mut lines)?;
+        lines.sort_unstable();
         Ok(format!(
             "sha256:{}",
-            digest::sha256(lines?.concat().as_bytes())
+            digest::sha256(lines.concat().as_bytes())
         ))
+    }
+
+    /// Adds a line for each file below a directory, whose names begin with `prefix`. A directory that was
+    /// `seen` counts by the text of the link that leads to it, as does what is not there.
+    fn below(
+        &self,
+        directory: &Utf8Path,
+        prefix: &str,
+        seen: &mut BTreeSet<Utf8PathBuf>,
+        lines: &mut Vec<String>,
+    ) -> Result<()> {
+        let mut files = Vec::new();
+        let mut linked = Vec::new();
+        seen.extend(self.host.real_path(directory));
+        for (name, kind) in self.host.walk(directory)? {
+            let path = directory.join(&name);
+            match kind {
+                PathKind::Directory => seen.extend(self.host.real_path(&path)),
+                PathKind::Other if !self.host.is_file(&path) => linked.push((name, path)),
+                _ => files.push((name, path)),
+            }
+        }
+        let read: Result<Vec<String>> = files
+            .par_iter()
+            .map(|(name, path)| {
+                let (digest, _) = self.host.hash(path)?;
+                Ok(format!("sha256:{digest}  {prefix}{name}\n"))
+            })
+            .collect();
+        lines.extend(read?);
+        for (name, path) in linked {
+            let real = self.host.real_path(&path);
+            match real.filter(|real| self.host.is_dir(real) && seen.insert(real.clone())) {
+                Some(real) => self.below(&real, &format!("{prefix}{name}/"), seen, lines)?,
+                None => {
+                    let text = self.host.link_text(&path).unwrap_or_default();
+                    lines.push(format!("link:{text}  {prefix}{name}\n"));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Returns the files of zig: the program, and the sources and headers that it compiles C libraries
@@ -301,40 +402,39 @@ impl Reader<'_> {
 
     /// Returns a linker or a compiler with what it starts and links; `None` for one that is a part
     /// of another tool.
-    fn tool(
-        &self,
-        role: &str,
-        program: &Program,
-        version: Option<String>,
-        sysroot: &Utf8Path,
-    ) -> Result<Option<LockedTool>> {
-        let host = self.host;
-        let is_program = |name: &str| host.find(name).is_some();
-        let words = ToolWords::parse(&program.program, self.launcher, is_program);
-        let path = program.path.clone().filter(|_| words.launcher.is_none());
-        let Some(path) = path.or_else(|| host.find(&words.program)) else {
+    fn tool(&self, role: &str, named: &Named) -> Result<Option<LockedTool>> {
+        let found = || self.host.find(&named.program);
+        let Some(path) = named.path.clone().or_else(found) else {
             return Ok(None);
         };
-        if path.starts_with(&self.own) || path.starts_with(sysroot) {
+        if path.starts_with(&self.own) || path.starts_with(self.sysroot) {
             return Ok(None);
         }
         let mut files = BTreeMap::from([(
             path.file_name().unwrap_or_default().to_owned(),
             self.file(&path)?,
         )]);
-        if program.machine.is_some() || version.is_some() {
+        if named.is_compiler {
             let asked = PARTS.iter().map(|name| (*name, "-print-prog-name"));
             let objects = OBJECTS.iter().map(|name| (*name, "-print-file-name"));
-            for (name, flag) in asked.chain(objects) {
-                if let Some(part) = self.part(&path, &words.args, flag, name)? {
-                    files.insert(name.to_owned(), self.file(&part)?);
-                }
-            }
+            let questions: Vec<(&str, &str)> = asked.chain(objects).collect();
+            let parts: Result<Vec<Option<(String, String)>>> = questions
+                .par_iter()
+                .map(|(name, flag)| {
+                    let part = self.part(&path, &named.arguments, flag, name)?;
+                    let digest = part.map(|part| self.file(&part)).transpose()?;
+                    Ok(digest.map(|digest| ((*name).to_owned(), digest)))
+                })
+                .collect();
+            files.extend(parts?.into_iter().flatten());
         }
+        let arguments = self.places.named(&named.arguments.join(" "));
+        let arguments = Some(arguments).filter(|arguments| !arguments.is_empty());
         Ok(Some(LockedTool {
             role: role.to_owned(),
-            program: program.program.clone(),
-            version,
+            program: self.places.named(&named.program),
+            arguments: arguments.map(|text| format!("sha256:{}", digest::sha256(text.as_bytes()))),
+            version: named.version.clone(),
             files,
         }))
     }

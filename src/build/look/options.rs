@@ -98,8 +98,7 @@ fn target_directory(host: &Host, flag: Option<Utf8PathBuf>) -> Option<Utf8PathBu
     flag.or(relative).map(|dir| host.absolute(&dir))
 }
 
-/// Returns the absolute path of `--manifest-path`, in its directory without links: cargo, which runs in
-/// the workspace's root, names packages by that one.
+/// Returns the absolute path of `--manifest-path`.
 ///
 /// # Errors
 /// `workspace-unreadable`: the path is not UTF-8.
@@ -113,11 +112,7 @@ pub fn manifest_path(host: &Host, path: Option<PathBuf>) -> Result<Option<Utf8Pa
             format!("the path `{}` is not UTF-8", path.display()),
         )
     })?;
-    let path = host.absolute(&path);
-    // The file itself may be a link to one elsewhere.
-    let place = path.parent().map(|directory| host.resolve(directory));
-    let name = path.file_name();
-    Ok(place.zip(name).map(|(place, name)| place.join(name)))
+    Ok(Some(host.absolute(&path)))
 }
 
 /// Reads xpkg's own environment variables.

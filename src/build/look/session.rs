@@ -39,9 +39,7 @@ impl Session {
         let home = cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
         let requests = self.request.settings.requests.iter();
         let reproducible = requests.filter_map(|request| request.overrides.reproducible.as_ref());
-        let left_out = reproducible
-            .flat_map(Reproducible::flags_of_links)
-            .collect();
+        let left_out = reproducible.flat_map(Reproducible::flags).collect();
         let workspace = &self.request.project.workspace;
         Places::new(workspace, &self.facts, home, host.var("HOME"), left_out)
     }

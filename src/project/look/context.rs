@@ -92,10 +92,11 @@ pub fn workspace(
         (metadata, compiler.join().expect("the query does not panic"))
     });
     let (mut metadata, mut compiler) = (metadata?, compiler);
-    if metadata.workspace_root != start {
+    let root = host.resolve(&metadata.workspace_root);
+    if root != start {
         // Inside a member, cargo's default is that member, and another toolchain pin may apply. The
-        // root's default members and pin are the right ones.
-        let root = metadata.workspace_root.clone();
+        // root's default members and pin are the right ones. If a link leads to the root, cargo, which
+        // runs there, names packages by the path without links.
         let question = options.cargo(&root).arg("--no-deps");
         let direct = past_proxy(host, &question);
         metadata = host

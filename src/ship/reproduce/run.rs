@@ -127,6 +127,9 @@ pub fn groups<'a>(
     Ok(groups)
 }
 
+/// Mode of a commit of another repository in git's index.
+const GIT_LINK: &str = "160000 ";
+
 /// A clone of the workspace's repository in a directory of another length.
 pub struct Checkout {
     top: Utf8PathBuf,
@@ -173,12 +176,18 @@ impl Checkout {
             problem.help("fetch the commit: `git fetch --unshallow`, or run it in another checkout")
         })?;
         ask(&["clean", "--quiet", "-ffdx"])?;
-        if host.exists(&self.top.join(".gitmodules")) {
-            let message = "the repository has submodules, which are not cloned";
-            return Err(Problem::new(REPRODUCE_UNFIT, message)
-                .help("build the commit elsewhere yourself, and compare `MANIFEST.txt`"));
+        // A `.gitmodules` alone may be left over, as in packages of a registry.
+        let entries = ask(&["ls-files", "--stage"])?;
+        let submodules = entries.lines().filter(|line| line.starts_with(GIT_LINK));
+        let submodules = submodules.filter_map(|line| line.split_once('\t'));
+        let submodules: Vec<String> = submodules.map(|(_, path)| path.to_owned()).collect();
+        if submodules.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let message = "the commit has submodules, which are not cloned";
+        Err(Problem::new(REPRODUCE_UNFIT, message)
+            .note("found", submodules)
+            .help("build the commit elsewhere yourself, and compare `MANIFEST.txt`"))
     }
 }
 

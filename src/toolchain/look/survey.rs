@@ -465,9 +465,10 @@ impl Survey<'_, '_> {
                 .into_iter()
                 .find_map(|name| variable(host, config, name))
         });
-        let name = named.map_or_else(
-            || "cc".to_owned(),
-            |setting| self.words(&setting.value).program,
+        let words = named.map(|setting| self.words(&setting.value));
+        let (name, arguments) = words.map_or_else(
+            || ("cc".to_owned(), Vec::new()),
+            |words| (words.program, words.args),
         );
         let compiler = host
             .find(&name)
@@ -493,6 +494,7 @@ impl Survey<'_, '_> {
         HostFacts {
             report: Some(probe::run::report(host, &asked)),
             compiler,
+            arguments,
             c_packages,
         }
     }

@@ -8,7 +8,12 @@ use crate::toolchain::zig;
 
 /// The first line of what a run says of a failure, and what it has found.
 fn refused(project: &Project, command: &str) -> Vec<String> {
-    let run = project.xpkg(command);
+    refused_with(project, &[], command)
+}
+
+/// The same with variables.
+fn refused_with(project: &Project, variables: &[(&str, &str)], command: &str) -> Vec<String> {
+    let run = project.xpkg_with(variables, command);
     assert_eq!(run.code, Some(1), "{}", run.stdout);
     let lines = run.stderr.lines().map(str::trim);
     let is_told = |line: &&str| {
@@ -136,18 +141,27 @@ fn parts_of_compilers_with_words_are_locked() {
     let project = Project::of("with-c")
         .with("aarch64-linux-gnu-gcc")
         .with("aarch64-linux-gnu-ar")
-        .fake("ccache", "exec \"$@\"")
-        .env(
-            "CC_aarch64_unknown_linux_gnu",
-            "ccache aarch64-linux-gnu-gcc -g0",
-        )
+        .with_tool("ccache", &tool("env"))
         .env(
             "CXX_aarch64_unknown_linux_gnu",
             "aarch64-linux-gnu-gcc -xc++",
         );
+    let root = project.root.to_str().unwrap().to_owned();
+    let project = project.env(
+        "CC_aarch64_unknown_linux_gnu",
+        &format!("ccache aarch64-linux-gnu-gcc -I{root}/c -DTOKEN=s3cret"),
+    );
+    // It says that it compiles C++.
+    let script = project.read("build.rs");
+    project.write(
+        "build.rs",
+        &format!("{script}\nconst _: &str = \"cpp(true)\";\n"),
+    );
     let lock = "lock --toolchains --target aarch64-unknown-linux-gnu";
     project.xpkg(lock).ok();
-    let lockfile: toml::Table = project.read("xpkg.lock").parse().unwrap();
+    let text = project.read("xpkg.lock");
+    assert!(!text.contains(&root) && !text.contains("s3cret"), "{text}");
+    let lockfile: toml::Table = text.parse().unwrap();
     let tools = lockfile["toolchain"][0]["tool"].as_array().unwrap();
     let part = |role: &str, name: &str| {
         let tool = tools
@@ -185,13 +199,66 @@ fn parts_of_compilers_with_words_are_locked() {
         "CXX_aarch64_unknown_linux_gnu",
         "aarch64-linux-gnu-gcc -xc++ -O1",
     )];
-    let run = project.xpkg_with(&other, &format!("{lock} --locked"));
-    let line = "C++ compiler: `aarch64-linux-gnu-gcc -xc++ -O1` here, locked: `aarch64-linux-gnu-gcc -xc++`";
-    assert!(
-        run.code == Some(1) && run.stderr.contains(line),
-        "{}",
-        run.stderr
+    assert_eq!(
+        refused_with(&project, &other, &format!("{lock} --locked"))[1],
+        "changes: C++ compiler: the arguments of `aarch64-linux-gnu-gcc` are others here"
     );
+}
+
+/// A part of a workspace may need fewer tools, and what it needs must be there.
+#[test]
+fn a_part_without_c_is_built_by_locked_tools() {
+    let project = Project::of("hello").with("cc").with("c++").with("ar");
+    let manifest = project.read("Cargo.toml");
+    let members = "[workspace]\nmembers = [\"with\"]\n";
+    project.write("Cargo.toml", &manifest.replace("[workspace]\n", members));
+    let package = |name: &str, more: &str| {
+        project.write(
+            &format!("{name}/Cargo.toml"),
+            &format!(
+                "[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n{more}"
+            ),
+        );
+    };
+    package("with", "[build-dependencies]\ncc = { path = \"../cc\" }\n");
+    project.write("with/src/main.rs", "fn main() {}\n");
+    project.write(
+        "with/build.rs",
+        "fn main() {\n    let _ = \"cpp(true)\";\n}\n",
+    );
+    package("cc", "");
+    project.write("cc/src/lib.rs", "");
+    let lock = format!("lock --toolchains --workspace --target {HOST}");
+    project.xpkg(&lock).ok();
+    let text = project.read("xpkg.lock");
+    let lines = text.lines();
+    let roles: Vec<&str> = lines
+        .filter_map(|line| line.strip_prefix("role = "))
+        .collect();
+    let expected = [
+        "rustc",
+        "standard library",
+        "linker",
+        "C compiler",
+        "C++ compiler",
+    ];
+    assert_eq!(roles, expected.map(|role| format!("\"{role}\"")));
+    let part = format!("build -q --locked --target {HOST}");
+    project.xpkg(&format!("{part} -p hello")).ok();
+    project.xpkg(&format!("{part} -p with")).ok();
+    // The record of the part keeps the rest.
+    project
+        .xpkg(&format!("lock -q --toolchains -p hello --target {HOST}"))
+        .ok();
+    assert_eq!(project.read("xpkg.lock"), text);
+    // What the cc crate calls where nobody names a compiler.
+    let project = project.without("c++").fake("c++", "exec /usr/bin/c++\n");
+    let lines = refused(&project, &format!("{part} -p with"));
+    assert!(
+        lines[1].starts_with("found: C++ compiler: `c++` is sha256:"),
+        "{lines:?}"
+    );
+    project.xpkg(&format!("{part} -p hello")).ok();
 }
 
 /// zig compiles the C library of a program from its own `lib`, and build scripts write sources.
@@ -251,5 +318,20 @@ fn zigs_library_and_the_compiler_of_build_scripts_are_locked() {
             && run.code == Some(1),
         "{}",
         run.stderr
+    );
+    let lines = |compiler: &str| {
+        refused_with(
+            &project,
+            &[("HOST_CC", compiler)],
+            &format!("{lock} --locked"),
+        )
+    };
+    assert_eq!(
+        lines("cc -O3")[1],
+        "changes: C compiler of build scripts: the arguments of `cc` are others here"
+    );
+    assert_eq!(
+        lines("no-such-compiler")[1],
+        "changes: C compiler of build scripts: none here, locked: `cc`"
     );
 }

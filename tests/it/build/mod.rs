@@ -186,9 +186,11 @@ fn a_staged_file_that_something_writes_to_during_the_run_is_not_kept() {
     let script = format!(
         "fn main() {{\n    println!(\"cargo::rerun-if-env-changed=NEW\");\n    let new = \
          std::env::var(\"NEW\");\n    if let (Ok(new), Ok(\"{X86_MUSL}\")) = (new, \
-         std::env::var(\"TARGET\").as_deref()) {{\n        \
-         println!(\"cargo::rustc-env=SHOWN={{new}}\");\n        if new == \"write\" {{\n            \
-         std::fs::write({staged:?}, \"other\").unwrap();\n        }}\n    }}\n}}\n"
+         std::env::var(\"TARGET\").as_deref()) {{\n        let shown = if new == \
+         \"write the same\" {{ \"text\" }} else {{ &new }};\n        \
+         println!(\"cargo::rustc-env=SHOWN={{shown}}\");\n        if \
+         new.starts_with(\"write\") {{\n            std::fs::write({staged:?}, \
+         \"other\").unwrap();\n        }}\n    }}\n}}\n"
     );
     project.write("build.rs", &script);
     let main =
@@ -214,6 +216,16 @@ error[tree-changed]: `[ROOT]/target/xpkg/x86_64-unknown-linux-gnu/hello/hello` w
     );
     assert_eq!(manifest(), second);
     // As the help says.
+    project.xpkg_with(&[("NEW", "text")], &line).ok();
+    project.xpkg("verify").ok();
+    // The same where all programs are those of the old tree.
+    let run = project.xpkg_with(&[("NEW", "write the same")], &line);
+    let refused = "/hello/hello` was written to during the run";
+    assert!(
+        run.code == Some(1) && run.stderr.contains(refused),
+        "{}",
+        run.stderr
+    );
     project.xpkg_with(&[("NEW", "text")], &line).ok();
     assert_eq!(manifest(), second);
     project.xpkg("verify").ok();

@@ -265,3 +265,35 @@ fn what_cannot_be_built_again_is_refused() {
         "{said}"
     );
 }
+
+/// A commit of another repository is not cloned; a `.gitmodules` without one is a file.
+#[test]
+fn a_commit_with_submodules_is_not_built_again() {
+    let project = Project::of("hello");
+    project.write(".gitignore", "/target\n");
+    project.write(
+        ".gitmodules",
+        "[submodule \"sub\"]\n\tpath = sub\n\turl = ./sub\n",
+    );
+    let commit = project.commit();
+    let build = format!("build -q --reproducible --target {X86_MUSL}");
+    project.xpkg(&build).ok();
+    let again = project.xpkg("verify --reproduce").ok();
+    assert!(
+        again.stderr.contains("Rebuilt 1 program, 0 differ"),
+        "{}",
+        again.stderr
+    );
+    std::fs::create_dir(project.path("sub")).unwrap();
+    let link = format!(
+        "git update-index --add --cacheinfo 160000,{commit},sub && git -c user.name=t -c \
+         user.email=t@t.invalid commit -q -m two --no-gpg-sign"
+    );
+    project.shell(&link).ok();
+    project.xpkg(&build).ok();
+    assert_eq!(
+        project.xpkg("verify --reproduce").stderr,
+        "error[reproduce-unfit]: the commit has submodules, which are not cloned\n  found: sub\n  help: \
+         build the commit elsewhere yourself, and compare `MANIFEST.txt`\n"
+    );
+}

@@ -195,3 +195,43 @@ error[std-missing]: rustup has no standard library for `x86_64-unknown-linux-mus
 "#]]
     );
 }
+
+/// A member may be a link to a package elsewhere: cargo finds the workspace above the link.
+#[test]
+fn a_member_behind_a_link_is_of_the_workspace_that_names_it() {
+    let project = Project::of("hello");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let root = elsewhere.path().canonicalize().unwrap();
+    let ws = root.join("ws");
+    std::fs::create_dir_all(ws.join("crates")).unwrap();
+    let manifest = "[workspace]\nmembers = [\"crates/*\"]\nresolver = \"3\"\n";
+    std::fs::write(ws.join("Cargo.toml"), manifest).unwrap();
+    std::fs::write(
+        ws.join("xpkg.toml"),
+        format!("targets = [\"{X86_MUSL}\"]\n"),
+    )
+    .unwrap();
+    let package = root.join("package");
+    std::fs::create_dir_all(package.join("src")).unwrap();
+    let manifest = "[package]\nname = \"linked\"\nedition = \"2024\"\n";
+    std::fs::write(package.join("Cargo.toml"), manifest).unwrap();
+    std::fs::write(package.join("src/main.rs"), "fn main() {}\n").unwrap();
+    std::os::unix::fs::symlink(&package, ws.join("crates/linked")).unwrap();
+    // The workspace itself through a link.
+    std::os::unix::fs::symlink(&ws, root.join("link")).unwrap();
+    for manifest in [
+        "ws/crates/linked/Cargo.toml",
+        "link/Cargo.toml",
+        "link/crates/linked/Cargo.toml",
+    ] {
+        let manifest = root.join(manifest);
+        let line = format!("plan --manifest-path {}", manifest.display());
+        let said = project.xpkg(&line).ok().stdout;
+        let expected = format!("workspace  {}\n", ws.display());
+        let target = format!("\n{X86_MUSL}\n");
+        assert!(
+            said.starts_with(&expected) && said.contains(&target),
+            "{said}"
+        );
+    }
+}

@@ -218,6 +218,17 @@ fn a_terminal_shows_that_the_graph_is_resolved() {
     assert!(rest.contains("toolchain   rust-lld"), "{first:?}");
     let second = on_terminal();
     assert!(!second.contains("Resolving"), "{second:?}");
+    // Without colors.
+    std::fs::remove_dir_all(project.path("target")).unwrap();
+    let xpkg = env!("CARGO_BIN_EXE_cargo-xpkg");
+    let line = format!("{xpkg} plan --color never --target {X86_MUSL}");
+    let args = ["-qec", &line, "/dev/null"].map(str::to_owned);
+    let run = project.run(script.to_str().unwrap(), "", &args).ok();
+    let plain = run.stdout;
+    assert!(
+        plain.contains("   Resolving the dependency graph"),
+        "{plain:?}"
+    );
     // A log has no such line.
     let other = Project::of("hello");
     let run = other.xpkg(&format!("plan --target {X86_MUSL}")).ok();

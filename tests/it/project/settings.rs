@@ -248,14 +248,33 @@ fn a_sysroot_is_locked_with_the_compiler() {
         "role = \"sysroot\"\nprogram = \"old\"\n\n[toolchain.tool.files]\nfiles = \"sha256:";
     assert!(text.contains(table), "{text}");
     project.xpkg(&format!("{lock} --locked")).ok();
+    let is_refused = |what: &str| {
+        let run = project.xpkg(&format!("{lock} --locked"));
+        let line = "sysroot: `files` is sha256:";
+        let is_told = run.code == Some(1) && run.stderr.contains(line);
+        assert!(is_told, "{what}: {}", run.stderr);
+    };
     project.write("old/usr/include/new.h", "");
-    let run = project.xpkg(&format!("{lock} --locked"));
-    let line = "sysroot: `files` is sha256:";
-    assert!(
-        run.code == Some(1) && run.stderr.contains(line),
-        "{}",
-        run.stderr
-    );
+    is_refused("a file more");
+    std::fs::remove_file(project.path("old/usr/include/new.h")).unwrap();
+    // The same files behind links, as a store of packages has them, are the same; others are not.
+    let store = tempfile::tempdir().unwrap();
+    let store = store.path().canonicalize().unwrap();
+    for (of, file) in [("stdio.h", "stdio.h"), ("rpc", "rpc/netdb.h")] {
+        let link = project.path(&format!("old/usr/include/{of}"));
+        let copy = format!("/bin/cp -r {0} {1}", link.display(), store.display());
+        project.shell(&copy).ok();
+        project
+            .shell(&format!("/bin/rm -r {}", link.display()))
+            .ok();
+        std::os::unix::fs::symlink(store.join(of), &link).unwrap();
+        project.xpkg(&format!("{lock} --locked")).ok();
+        let file = store.join(file);
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{text}\n")).unwrap();
+        is_refused(of);
+        std::fs::write(&file, text).unwrap();
+    }
 }
 
 /// Debian's own cross compiler has its C library built in and passes over a sysroot: the floor
