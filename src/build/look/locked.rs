@@ -212,7 +212,8 @@ pub fn toolchain(
     if let Some(cc) = cc {
         let version = named.c_compiler.as_ref();
         let version = version.and_then(|compiler| compiler.version.clone());
-        tools.extend(reader.tool(C_COMPILER, &Named::compiler(words(cc), version))?);
+        let known = c_compiler.and_then(|compiler| compiler.path.as_deref());
+        tools.extend(reader.tool(C_COMPILER, &Named::compiler(words(cc), known, version))?);
     }
     let settings = &facts.of(&target.target).settings;
     let by_user = settings.get("CXX").map(|setting| setting.value.as_str());
@@ -228,7 +229,7 @@ pub fn toolchain(
         .or(by_xpkg.map(|set| set.value.as_str()))
         .or(Some("c++").filter(|_| is_native));
     if let Some(cxx) = cxx.filter(|_| has_cxx) {
-        tools.extend(reader.tool(CXX_COMPILER, &Named::compiler(words(cxx), None))?);
+        tools.extend(reader.tool(CXX_COMPILER, &Named::compiler(words(cxx), None, None))?);
     }
     // What it compiles may write sources, or compress and generate what is part of the program.
     if let Some(compiler) = &facts.host.compiler {
@@ -263,11 +264,14 @@ struct Named {
 }
 
 impl Named {
-    /// Returns a compiler that is named with words. What starts it decides no byte.
-    fn compiler(words: ToolWords, version: Option<String>) -> Self {
+    /// Returns a compiler that is named with words. What starts it decides no byte. `known` is a path that
+    /// may be that of the compiler, which need not be on PATH (an NDK's).
+    fn compiler(words: ToolWords, known: Option<&Utf8Path>, version: Option<String>) -> Self {
+        let name = Utf8Path::new(&words.program).file_name();
+        let path = known.filter(|known| known.file_name() == name);
         Self {
+            path: path.map(Utf8Path::to_owned),
             program: words.program,
-            path: None,
             arguments: words.args,
             version,
             is_compiler: true,
