@@ -18,6 +18,11 @@ pub struct CUsage {
 }
 
 impl CUsage {
+    /// Returns true if a build script of the graph compiles C++.
+    pub fn has_cxx(&self) -> bool {
+        self.packages.iter().any(|package| package.cxx)
+    }
+
     /// Takes the configured answer if there is one, else the graph's.
     pub fn new(request: &TargetRequest, target_facts: &TargetFacts) -> Self {
         Self {

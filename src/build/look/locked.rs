@@ -1,6 +1,6 @@
 //! Reads the tools of a plan by their content, for `xpkg.lock` and `--locked`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -109,7 +109,7 @@ pub fn unneeded(session: &Session, target: &TargetPlan) -> Vec<&'static str> {
     if !usage.as_ref().is_some_and(|usage| usage.present) {
         roles.push(C_COMPILER);
     }
-    if !usage.is_some_and(|usage| usage.packages.iter().any(|package| package.cxx)) {
+    if !usage.is_some_and(|usage| usage.has_cxx()) {
         roles.push(CXX_COMPILER);
     }
     if session.facts.host.c_packages.is_empty() {
@@ -202,7 +202,7 @@ pub fn toolchain(
     let words = |value: &str| facts.words(value);
     let usage = c_usage(session, target);
     let has_c = usage.as_ref().is_some_and(|usage| usage.present);
-    let has_cxx = usage.is_some_and(|usage| usage.packages.iter().any(|package| package.cxx));
+    let has_cxx = usage.is_some_and(|usage| usage.has_cxx());
     let is_native = candidate.kind == LinkerKind::Native;
     let c_compiler = candidate.c_compiler.as_ref();
     // Where nobody names one, the cc crate calls these for the host.
@@ -311,7 +311,7 @@ impl Reader<'_> {
     /// Returns the digest of the names and digests of all files below a directory of thousands of files,
     /// which are read on all cores, each time. A link counts as what it leads to.
     fn large_directory(&self, directory: &Utf8Path) -> Result<String> {
-        let mut seen = BTreeSet::new();
+        let mut seen = BTreeMap::new();
         let mut lines = Vec::new();
         self.below(directory, "", &mut seen, &mut lines)?;
         lines.sort_unstable();
@@ -321,22 +321,23 @@ impl Reader<'_> {
         ))
     }
 
-    /// Adds a line for each file below a directory, whose names begin with `prefix`. A directory that was
-    /// `seen` counts by the text of the link that leads to it, as does what is not there.
+    /// Adds a line for each file below a directory, whose names begin with `prefix`. A link to a directory
+    /// that was `seen` counts by the name of that one, and a link to nothing by its text.
     fn below(
         &self,
         directory: &Utf8Path,
         prefix: &str,
-        seen: &mut BTreeSet<Utf8PathBuf>,
+        seen: &mut BTreeMap<Utf8PathBuf, String>,
         lines: &mut Vec<String>,
     ) -> Result<()> {
         let mut files = Vec::new();
         let mut linked = Vec::new();
-        seen.extend(self.host.real_path(directory));
+        let named = |path: &Utf8Path, name: String| Some((self.host.real_path(path)?, name));
+        seen.extend(named(directory, prefix.to_owned()));
         for (name, kind) in self.host.walk(directory)? {
             let path = directory.join(&name);
             match kind {
-                PathKind::Directory => seen.extend(self.host.real_path(&path)),
+                PathKind::Directory => seen.extend(named(&path, format!("{prefix}{name}"))),
                 PathKind::Other if !self.host.is_file(&path) => linked.push((name, path)),
                 _ => files.push((name, path)),
             }
@@ -351,13 +352,18 @@ impl Reader<'_> {
         lines.extend(read?);
         for (name, path) in linked {
             let real = self.host.real_path(&path);
-            match real.filter(|real| self.host.is_dir(real) && seen.insert(real.clone())) {
-                Some(real) => self.below(&real, &format!("{prefix}{name}/"), seen, lines)?,
-                None => {
-                    let text = self.host.link_text(&path).unwrap_or_default();
-                    lines.push(format!("link:{text}  {prefix}{name}\n"));
-                }
-            }
+            let real = real.filter(|real| self.host.is_dir(real));
+            let text = match real {
+                Some(real) => match seen.get(&real) {
+                    Some(known) => known.clone(),
+                    None => {
+                        self.below(&real, &format!("{prefix}{name}/"), seen, lines)?;
+                        continue;
+                    }
+                },
+                None => self.host.link_text(&path).unwrap_or_default(),
+            };
+            lines.push(format!("link:{text}  {prefix}{name}\n"));
         }
         Ok(())
     }

@@ -185,16 +185,21 @@ fn sysroot(test: &str) -> Option<String> {
     Some(path.to_str().unwrap().to_owned())
 }
 
+/// A project with C, and clang with its own linker.
+fn with_clang() -> Project {
+    Project::of("with-c")
+        .with("clang")
+        .with("clang++")
+        .with("ld.lld")
+        .with("ar")
+}
+
 #[test]
 fn clang_takes_a_sysroot_with_an_older_glibc_and_lld() {
     let Some(sysroot) = sysroot("clang_takes_a_sysroot_with_an_older_glibc_and_lld") else {
         return;
     };
-    let project = Project::of("with-c")
-        .with("clang")
-        .with("clang++")
-        .with("ld.lld")
-        .with("ar");
+    let project = with_clang();
     project.append(
         "Cargo.toml",
         &format!(
@@ -231,11 +236,7 @@ fn a_sysroot_is_locked_with_the_compiler() {
     let Some(sysroot) = sysroot("a_sysroot_is_locked_with_the_compiler") else {
         return;
     };
-    let project = Project::of("with-c")
-        .with("clang")
-        .with("clang++")
-        .with("ld.lld")
-        .with("ar");
+    let project = with_clang();
     project.append(
         "Cargo.toml",
         &format!("\n[package.metadata.xpkg.target.{ARM_GNU}]\nsysroot = 'old'\n"),
@@ -257,6 +258,13 @@ fn a_sysroot_is_locked_with_the_compiler() {
     project.write("old/usr/include/new.h", "");
     is_refused("a file more");
     std::fs::remove_file(project.path("old/usr/include/new.h")).unwrap();
+    // A link to a directory of the sysroot itself is the same wherever that is.
+    let usr = project.path("old/usr").canonicalize().unwrap();
+    std::os::unix::fs::symlink(&usr, project.path("old/all")).unwrap();
+    project.xpkg(&lock).ok();
+    std::fs::remove_file(project.path("old/all")).unwrap();
+    std::os::unix::fs::symlink("usr", project.path("old/all")).unwrap();
+    project.xpkg(&format!("{lock} --locked")).ok();
     // The same files behind links, as a store of packages has them, are the same; others are not.
     let store = tempfile::tempdir().unwrap();
     let store = store.path().canonicalize().unwrap();
