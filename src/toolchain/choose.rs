@@ -392,7 +392,7 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
             .collect::<Vec<_>>()
             .join(" or ")
     };
-    let cxx = c.present && c.packages.iter().any(|package| package.cxx);
+    let cxx = c.present && c.has_cxx();
     let compiler = if cxx { "g++" } else { "gcc" };
     let cross = packages::cross_compiler(target, compiler, facts.installer)
         .map(|command| format!("a cross compiler (`{command}`)"));
@@ -484,8 +484,7 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
                 .collect()
         }
         Libc::Musl if c.present => {
-            let tools = target.same_arch(&facts.rustc.host)
-                && !c.packages.iter().any(|package| package.cxx);
+            let tools = target.same_arch(&facts.rustc.host) && !c.has_cxx();
             let first = one_of(
                 tools
                     .then(|| packages::musl_compiler(target, facts.installer))

@@ -125,7 +125,7 @@ fn cache_warmups(
         source: CXX_PROGRAM,
         marker: marker(&scripts.cxx),
     };
-    let wants_cxx = case.c.packages.iter().any(|package| package.cxx);
+    let wants_cxx = case.c.has_cxx();
     [Some(c), wants_cxx.then_some(cxx)]
         .into_iter()
         .flatten()

@@ -186,12 +186,7 @@ fn a_dry_run_shows_the_files_and_writes_none() {
 #[test]
 fn a_dry_run_names_what_the_run_then_writes() {
     let project = hello();
-    let manifest = project.read("Cargo.toml");
-    let described = "[package]\ndescription = \"greets\"\n";
-    project.write(
-        "Cargo.toml",
-        &manifest.replacen("[package]\n", described, 1),
-    );
+    describe(&project);
     project.write(
         "xpkg.toml",
         "[release]\nurl = \"https://get.example/{version}\"\nsidecars = true\nhomebrew = true\n\
@@ -405,6 +400,16 @@ fn files_of_others_in_the_directory_are_kept() {
 
 /// Runs a command line with the tools that a system has. It must end well.
 #[track_caller]
+/// Describes the package, which a `.deb` needs.
+pub fn describe(project: &Project) {
+    let manifest = project.read("Cargo.toml");
+    let described = "[package]\ndescription = \"greets\"\n";
+    project.write(
+        "Cargo.toml",
+        &manifest.replacen("[package]\n", described, 1),
+    );
+}
+
 pub fn on_a_system(project: &Project, line: &str) -> Run {
     project
         .shell(&format!("PATH=\"$PATH:/usr/bin:/bin\" && {line}"))

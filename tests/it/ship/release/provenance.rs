@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{DIRECTORY, hello, on_a_system};
+use super::{DIRECTORY, describe, hello, on_a_system};
 use crate::support::{Project, X86_MUSL};
 
 const NAME: &str = "provenance.intoto.json";
@@ -138,12 +138,7 @@ fn found(project: &Project) -> Vec<String> {
 fn a_planted_difference_of_a_release_is_named_by_the_files_that_have_it() {
     let project = hello();
     project.write(".gitignore", "/target\n/out\n");
-    let manifest = project.read("Cargo.toml");
-    let described = "[package]\ndescription = \"greets\"\n";
-    project.write(
-        "Cargo.toml",
-        &manifest.replacen("[package]\n", described, 1),
-    );
+    describe(&project);
     project.write(
         "xpkg.toml",
         "[release]\narchives = [\"tar.gz\"]\nhomebrew = true\nurl = \"https://dl.example/hello\"\n\
