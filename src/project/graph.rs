@@ -16,8 +16,9 @@ use crate::inspect::auditable::Source;
 use crate::project::apple_libraries::AppleLibrary;
 use crate::project::build_tools::{self, PROTOC, Present, RequiredTool, ToolScript};
 use crate::project::cargo_tree::{TreeEdge, TreeUnit};
+use crate::project::cautions::{self, CautionFound};
 use crate::project::package_graph::{GraphPackage, PackageGraph, SourcePackage, Unit};
-use crate::project::system_libraries::{CautionFound, LinkingPackage, NeededLibrary};
+use crate::project::system_libraries::{LinkingPackage, NeededLibrary};
 
 /// Build-dependencies that compile C or C++, or generate bindings to its headers.
 const BUILDERS: &[&str] = &[
@@ -276,7 +277,7 @@ pub fn linking_packages<'a>(
                 .map(str::to_owned)
                 .collect(),
         })
-        .filter(|package| package.is_worth() || !package.cautions().is_empty())
+        .filter(|package| package.is_worth() || !cautions::of(package).is_empty())
         .collect();
     found.sort_by(|a, b| (&a.name, &a.version).cmp(&(&b.name, &b.version)));
     found

@@ -6,6 +6,7 @@ pub mod asked;
 pub mod build_tools;
 pub mod cargo_config;
 pub mod cargo_tree;
+pub mod cautions;
 pub mod compiler_cache;
 pub mod config;
 pub mod cross_toml;

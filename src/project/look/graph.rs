@@ -13,6 +13,7 @@ use crate::host::process::Output;
 use crate::invocation::Invocation;
 use crate::problem::Result;
 use crate::project::cargo_tree::{self, TreeEdge};
+use crate::project::cautions;
 use crate::project::graph::{self, CPackage, GraphFacts, PlatformFacts};
 use crate::project::look::apple_libraries;
 use crate::project::look::context::{CargoOptions, ProjectContext, parse_metadata};
@@ -86,7 +87,7 @@ pub fn ask(
         let linking = graph::linking_packages(&metadata, roots(), platform, own);
         let linking = as_built(host, found, asking, scope, &platform.triple, linking);
         let libraries = linking.iter().flat_map(LinkingPackage::libraries).collect();
-        let cautions = linking.iter().flat_map(LinkingPackage::cautions).collect();
+        let cautions = linking.iter().flat_map(cautions::of).collect();
         answer.libraries.insert(platform.triple.clone(), libraries);
         answer.cautions.insert(platform.triple.clone(), cautions);
         if platform.is_apple() {
