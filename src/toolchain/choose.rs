@@ -459,7 +459,7 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
             let install = (!first.is_empty()).then(|| format!("install {first}"));
             vec![install.unwrap_or_else(|| set_image(target))]
         }
-        Libc::Musl if let Some(flag) = lld::breaking_flag(&target_facts.rustflags) => {
+        Libc::Musl if let Some(flag) = lld::breaking_flag(target, &target_facts.rustflags) => {
             let shared = lld::dynamic_flag(&target_facts.rustflags).map(|_| {
                 format!(
                     "or put a cross compiler with a shared musl on PATH, as `{}-gcc`",

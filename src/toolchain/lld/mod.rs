@@ -7,6 +7,7 @@
 
 pub mod arguments;
 
+use crate::project::cargo_config;
 use crate::project::linker::LinkerKind;
 use crate::target::Target;
 use crate::target::system::{Libc, Os};
@@ -49,26 +50,47 @@ const BREAKING: &[&str] = &[
     "linker-flavor",
 ];
 
+/// Processors whose static programs for musl are position-independent unless the rustflags choose
+/// otherwise.
+///
+/// Source: `static-position-independent-executables` of rustc 1.95's targets for musl.
+const STATIC_PIE: &[&str] = &["s390x", "x86_64"];
+
 /// Returns the first flag that makes musl a shared library.
 pub fn dynamic_flag(flags: &[String]) -> Option<&String> {
     flags.iter().find(|flag| flag.contains("-crt-static"))
 }
 
 /// Returns the first flag that rust-lld cannot link with.
-pub fn breaking_flag(flags: &[String]) -> Option<String> {
+pub fn breaking_flag(target: &Target, flags: &[String]) -> Option<String> {
     let breaking = flags
         .iter()
         .find(|flag| BREAKING.iter().any(|part| flag.contains(part)));
-    let refused = || {
-        let refused = |(flag, arg)| translate(vec![arg], &|_, _| true).err().map(|_| flag);
-        of_rustflags(flags).into_iter().find_map(refused)
+    let start = start_arguments(target, flags);
+    let refused = |(flag, arg): (String, String)| {
+        let link = start.map(str::to_owned).into_iter().chain([arg]).collect();
+        translate(link, &|_, _| true).err().map(|_| flag)
     };
+    let refused = || of_rustflags(flags).into_iter().find_map(refused);
     dynamic_flag(flags).or(breaking).cloned().or_else(refused)
+}
+
+/// Returns the start file of a static program, and the argument of its kind, as rustc passes them.
+///
+/// Source: `rustc --print link-args` of 1.95 for aarch64, i686, powerpc64 and x86_64.
+fn start_arguments(target: &Target, flags: &[String]) -> [&'static str; 2] {
+    let model = cargo_config::codegen_option(flags, "relocation-model");
+    let is_relocatable = model.is_none_or(|model| ["pic", "pie"].contains(&model.as_str()));
+    if STATIC_PIE.contains(&target.arch.name) && is_relocatable {
+        ["rcrt1.o", "-pie"]
+    } else {
+        ["crt1.o", "-no-pie"]
+    }
 }
 
 /// Returns the reason if it cannot link as the target or the rustflags ask.
 pub fn unfollowed(case: &TargetContext) -> Option<String> {
-    if let Some(flag) = breaking_flag(&case.target_facts.rustflags) {
+    if let Some(flag) = breaking_flag(case.target, &case.target_facts.rustflags) {
         return Some(format!(
             "the effective rustflags contain `{flag}`, which it does not support"
         ));

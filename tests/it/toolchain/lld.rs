@@ -194,6 +194,53 @@ fn a_program_that_would_crash_at_start_is_not_linked() {
     }
 }
 
+/// The rustflags are known before the build.
+#[test]
+fn rustflags_that_would_make_a_program_crash_at_start_are_refused_in_the_plan() {
+    let rejection = |target: &str, flags: &str| {
+        let project = Project::of("hello").env("RUSTFLAGS", flags);
+        let run = project.xpkg(&format!("plan --target {target}"));
+        let line = run
+            .stderr
+            .lines()
+            .find(|line| line.contains("rust-lld the"));
+        line.map(|line| line.trim().to_owned())
+    };
+    let refused = |flag: &str| {
+        Some(format!(
+            "rust-lld the effective rustflags contain `{flag}`, which it does not support"
+        ))
+    };
+    for (target, flags, expected) in [
+        (
+            X86_MUSL,
+            "-Clink-arg=-no-pie",
+            refused("-Clink-arg=-no-pie"),
+        ),
+        (X86_MUSL, "-C link-args=-pie", None),
+        (X86_MUSL, "-Clink-arg=-static-pie", None),
+        (
+            X86_MUSL,
+            "-Crelocation-model=static -Clink-arg=-no-pie",
+            None,
+        ),
+        (
+            X86_MUSL,
+            "-C relocation-model=static -C link-arg=-static-pie",
+            refused("-C link-arg=-static-pie"),
+        ),
+        (ARM_MUSL, "-Clink-arg=-no-pie", None),
+        (ARM_MUSL, "-Clink-arg=-pie", refused("-Clink-arg=-pie")),
+        (
+            ARM_MUSL,
+            "-Clink-args=-static-pie",
+            refused("-Clink-args=-static-pie"),
+        ),
+    ] {
+        assert_eq!(rejection(target, flags), expected, "{target} {flags}");
+    }
+}
+
 #[test]
 fn a_library_that_is_not_there_is_named_with_the_way_to_give_it() {
     let project = program(&["cargo:rustc-link-lib=answer"]);
