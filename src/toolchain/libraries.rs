@@ -9,6 +9,7 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::build_tools::BUILD_TOOLS;
 use crate::project::installer::Installer;
 use crate::project::request::TargetRequest;
+use crate::project::system_libraries::NeededLibrary;
 use crate::target::Target;
 use crate::target::system::Libc;
 use crate::toolchain::candidate::Candidate;
@@ -89,12 +90,22 @@ fn help(
             format!("or {text}")
         }
     };
-    if let LibraryAnswer::Missing {
-        without_tool: true, ..
-    } = library.answer
-    {
-        let tool = BUILD_TOOLS.iter().find(|tool| tool.id == "pkg-config");
-        let install = tool.and_then(|tool| facts.installer.line(tool.packages));
+    let without_tool = matches!(
+        library.answer,
+        LibraryAnswer::Missing {
+            without_tool: true,
+            ..
+        }
+    );
+    if candidate.image.is_some() {
+        let ways = in_image(needed, target, facts, candidate, without_tool);
+        for way in ways {
+            help.push(or(&help, way));
+        }
+        return help;
+    }
+    if without_tool {
+        let install = install_pkg_config(facts.installer);
         let install = install.map(|line| format!("install pkg-config: `{line}`"));
         help.extend(install.map(|install| or(&help, install)));
         return help;
@@ -137,6 +148,53 @@ fn help(
         ));
     }
     help
+}
+
+/// Returns the command that installs pkg-config.
+fn install_pkg_config(installer: Installer) -> Option<String> {
+    let tool = BUILD_TOOLS.iter().find(|tool| tool.id == "pkg-config")?;
+    installer.line(tool.packages)
+}
+
+/// Returns the ways to get the library, or pkg-config itself, in an image.
+fn in_image(
+    needed: &NeededLibrary,
+    target: &Target,
+    facts: &Facts,
+    candidate: &Candidate,
+    without_tool: bool,
+) -> Vec<String> {
+    let image = facts.of(target).image.as_ref();
+    let os = image.and_then(|image| image.as_ref().ok()?.inside.os_release.as_deref());
+    let installer = Installer::from_os_release(os.or(Some("")));
+    let is_foreign = target.triple() != facts.rustc.host;
+    let arch = target.debian_arch();
+    let line = match (&needed.debian, installer) {
+        _ if without_tool => {
+            install_pkg_config(installer).map(|line| line.replace(" install ", " install --yes "))
+        }
+        (Some(debian), Installer::Apt) if !is_foreign => {
+            Some(format!("apt-get install --yes {debian}"))
+        }
+        (Some(debian), Installer::Apt)
+            if looks_in_multiarch(target, candidate) && RELEASED.contains(&arch) =>
+        {
+            Some(format!("apt-get install --yes {debian}:{arch}"))
+        }
+        _ => None,
+    };
+    let before = match installer {
+        Installer::Apt if is_foreign && !without_tool => {
+            format!("dpkg --add-architecture {arch} && apt-get update && ")
+        }
+        Installer::Apt => "apt-get update && ".to_owned(),
+        _ => String::new(),
+    };
+    let add = line.map(|line| {
+        format!("add it with `pre-build = [\"{before}{line}\"]`, then `cargo xpkg image pin`")
+    });
+    let other = "use an image that has it for the target".to_owned();
+    add.into_iter().chain([other]).collect()
 }
 
 /// Returns true if pkg-config looks into the directories of the target's packages of Debian.

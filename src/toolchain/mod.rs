@@ -27,6 +27,7 @@ pub mod mingw;
 pub mod msvc;
 pub mod native;
 pub mod packages;
+pub mod pkg_config;
 pub mod probe;
 pub mod program;
 pub mod script;

@@ -1,6 +1,6 @@
 //! Asks pkg-config for the libraries that a target's packages look for, as their build scripts will.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 
@@ -11,20 +11,30 @@ use crate::project::system_libraries::NeededLibrary;
 use crate::target::Target;
 use crate::target::system::Os;
 use crate::toolchain::candidate::{Candidate, SetBy};
+use crate::toolchain::image::facts::ImageFacts;
+use crate::toolchain::image::look::store::ImageStore;
+use crate::toolchain::pkg_config::{self, Answers, Question};
 use crate::toolchain::probe::look::subject::LIMIT;
 use crate::toolchain::system_library::{LibraryAnswer, SystemLibrary};
 
 /// The environment of a target's build scripts.
-pub struct BuildEnvironment<'a> {
+pub struct BuildEnvironment<'a, 's> {
     host: &'a Host,
-    /// Variables on top of this process's own.
+    /// Variables on top of those that the place has.
     set: BTreeMap<String, String>,
+    /// Image in which they run, and the store that asks it; else they run on this machine.
+    image: Option<(&'a ImageFacts, &'a ImageStore<'s>)>,
 }
 
-impl<'a> BuildEnvironment<'a> {
+impl<'a, 's> BuildEnvironment<'a, 's> {
     /// Puts a candidate's variables and cargo's `[env]` on top of the environment. `configured` is
     /// the part of `[env]` that has precedence over it.
-    pub fn new(host: &'a Host, candidate: &Candidate, configured: Vec<(String, String)>) -> Self {
+    pub fn new(
+        host: &'a Host,
+        candidate: &Candidate,
+        configured: Vec<(String, String)>,
+        image: Option<(&'a ImageFacts, &'a ImageStore<'s>)>,
+    ) -> Self {
         let ours = candidate
             .variables
             .iter()
@@ -33,14 +43,18 @@ impl<'a> BuildEnvironment<'a> {
         Self {
             host,
             set: configured.into_iter().chain(ours).collect(),
+            image,
         }
     }
 
     /// Returns a variable, also an empty one.
     fn get(&self, name: &str) -> Option<&str> {
-        let inherited = || {
-            let value = self.host.environment().get(std::ffi::OsStr::new(name))?;
-            value.to_str()
+        let inherited = || match self.image {
+            Some((image, _)) => image.environment.get(name).map(String::as_str),
+            None => {
+                let value = self.host.environment().get(std::ffi::OsStr::new(name))?;
+                value.to_str()
+            }
         };
         self.set.get(name).map(String::as_str).or_else(inherited)
     }
@@ -85,160 +99,207 @@ impl<'a> BuildEnvironment<'a> {
     }
 }
 
-/// Asks for each library. Libraries of other systems than Linux have no common place.
+/// Looks for each library. Libraries of other systems than Linux have no common place.
 pub fn answers(
     environment: &BuildEnvironment,
     root: &Utf8Path,
     scope: &Scope,
     target: &Target,
     host_triple: &str,
-    candidate: &Candidate,
     needed: Vec<NeededLibrary>,
 ) -> Vec<SystemLibrary> {
-    let mut known: BTreeMap<String, Result<String, String>> = BTreeMap::new();
-    let mut ask = |library: &String| {
-        let question = || pkg_config(environment, root, target, host_triple, library);
-        known
-            .entry(library.clone())
-            .or_insert_with(question)
-            .clone()
+    let known: Vec<(NeededLibrary, bool, Option<LibraryAnswer>)> = needed
+        .into_iter()
+        .map(|needed| {
+            let forced = environment.is_forced(&needed.forced_by, target);
+            let answer = unasked(environment, scope, target, &needed, forced);
+            (needed, forced, answer)
+        })
+        .collect();
+    let open = || {
+        let open = known.iter().filter(|(_, _, answer)| answer.is_none());
+        open.map(|(needed, ..)| needed)
     };
-    let mut answer = |needed: NeededLibrary| {
-        let is_forced = environment.is_forced(&needed.forced_by, target);
-        let is_replaced = |links: &String| {
-            let key = (target.triple().to_owned(), links.clone());
-            scope.replaced_scripts.contains(&key)
-        };
-        let not_checked = |why: &str| LibraryAnswer::NotChecked {
-            why: why.to_owned(),
-        };
-        let answer = if needed.links.as_ref().is_some_and(is_replaced) {
-            LibraryAnswer::Replaced
-        } else if let Some(feature) = needed.switched_off_by.clone().filter(|_| !is_forced) {
-            LibraryAnswer::SwitchedOff { feature }
-        } else if needed.libraries.is_empty() {
-            not_checked("what it links is not known")
-        } else if candidate.image.is_some() {
-            not_checked("libraries inside an image are not looked up")
-        } else if target.system.os != Os::Linux {
-            not_checked("libraries are looked up for Linux only")
-        } else if let Some(variable) = environment.named(&needed.variables, target) {
-            LibraryAnswer::Named { variable }
-        } else if let Some(variable) = switched_off(environment, &needed) {
-            LibraryAnswer::Named { variable }
+    let refused = (!may_ask(environment, target, host_triple)).then_some(REFUSED);
+    let libraries = open().flat_map(|needed| needed.libraries.iter().cloned());
+    let question = Question {
+        programs: programs(environment, target, host_triple),
+        variables: variables(environment, target, host_triple),
+        libraries: if refused.is_none() {
+            libraries.collect()
         } else {
-            let mut why = None;
-            let mut found = None;
-            for library in &needed.libraries {
-                match ask(library) {
-                    Ok(library) => found = found.or(Some(library)),
-                    Err(reason) => why = why.or(Some(reason)),
-                }
-            }
-            match (found, why) {
-                (Some(library), _) => LibraryAnswer::Found { library },
-                (None, why) => LibraryAnswer::Missing {
-                    without_tool: pkg_config_program(environment, target, host_triple).is_err(),
-                    why: why.unwrap_or_default(),
-                    program: needed
-                        .program
-                        .clone()
-                        .filter(|name| environment.host.find(name).is_some()),
-                },
-            }
-        };
-        SystemLibrary {
-            needed,
-            answer,
-            forced: is_forced,
-        }
+            BTreeSet::new()
+        },
+        others: open().filter_map(|needed| needed.program.clone()).collect(),
     };
-    needed.into_iter().map(&mut answer).collect()
+    let answers = match environment.image {
+        _ if open().next().is_none() => Ok(Answers::default()),
+        Some((image, store)) => store.libraries(image, &question),
+        None => Ok(machine(environment.host, root, &question)),
+    };
+    known
+        .into_iter()
+        .map(|(needed, forced, answer)| SystemLibrary {
+            answer: answer.unwrap_or_else(|| match &answers {
+                Ok(answers) => answered(&needed, &question, answers, refused),
+                Err(why) => LibraryAnswer::NotChecked { why: why.clone() },
+            }),
+            needed,
+            forced,
+        })
+        .collect()
+}
+
+/// Returns the answer to what needs no question.
+fn unasked(
+    environment: &BuildEnvironment,
+    scope: &Scope,
+    target: &Target,
+    needed: &NeededLibrary,
+    is_forced: bool,
+) -> Option<LibraryAnswer> {
+    let is_replaced = |links: &String| {
+        let key = (target.triple().to_owned(), links.clone());
+        scope.replaced_scripts.contains(&key)
+    };
+    let not_checked = |why: &str| {
+        Some(LibraryAnswer::NotChecked {
+            why: why.to_owned(),
+        })
+    };
+    if needed.links.as_ref().is_some_and(is_replaced) {
+        return Some(LibraryAnswer::Replaced);
+    }
+    if let Some(feature) = needed.switched_off_by.clone().filter(|_| !is_forced) {
+        return Some(LibraryAnswer::SwitchedOff { feature });
+    }
+    if needed.libraries.is_empty() {
+        return not_checked("what it links is not known");
+    }
+    if target.system.os != Os::Linux {
+        return not_checked("libraries are looked up for Linux only");
+    }
+    let named = environment.named(&needed.variables, target);
+    let variable = named.or_else(|| switched_off(environment, needed))?;
+    Some(LibraryAnswer::Named { variable })
+}
+
+/// Returns what the answers say of one package's library.
+fn answered(
+    needed: &NeededLibrary,
+    question: &Question,
+    answers: &Answers,
+    refused: Option<&str>,
+) -> LibraryAnswer {
+    let each = || {
+        let libraries = needed.libraries.iter();
+        libraries.filter_map(|library| answers.libraries.get(library))
+    };
+    if let Some(library) = each().find_map(|answer| answer.as_ref().ok()) {
+        return LibraryAnswer::Found {
+            library: library.clone(),
+        };
+    }
+    let without_tool = answers.program.is_none();
+    let first = each().find_map(|answer| answer.as_ref().err());
+    let absent = || format!("`{}` is not on PATH", question.programs[0]);
+    LibraryAnswer::Missing {
+        why: match (refused, first) {
+            (Some(refused), _) => refused.to_owned(),
+            (None, Some(reason)) => reason.clone(),
+            (None, None) => absent(),
+        },
+        program: needed
+            .program
+            .clone()
+            .filter(|name| answers.others.contains(name)),
+        without_tool,
+    }
 }
 
 /// Returns the variable that keeps the pkg-config crate from looking for a library.
 fn switched_off(environment: &BuildEnvironment, needed: &NeededLibrary) -> Option<String> {
     let variable = |library: &String| {
-        let name = library.split(' ').next().unwrap_or_default();
+        let name = pkg_config::name(library);
         let name = format!("{}_NO_PKG_CONFIG", name.to_uppercase().replace('-', "_"));
         environment.get(&name).is_some().then_some(name)
     };
     needed.libraries.iter().find_map(variable)
 }
 
-/// Returns the program that the pkg-config crate runs.
-fn pkg_config_program<'a>(
-    environment: &'a BuildEnvironment,
-    target: &Target,
-    host_triple: &str,
-) -> Result<&'a str, String> {
-    let programs = match environment.targeted("PKG_CONFIG", target, host_triple) {
-        Some(program) => vec![program],
-        None => vec!["pkg-config", "pkgconf"],
-    };
-    let found = programs
-        .iter()
-        .find(|name| environment.host.find(name).is_some());
-    found
-        .copied()
-        .ok_or_else(|| format!("`{}` is not on PATH", programs[0]))
-}
+/// Reason: the crate refuses to ask.
+const REFUSED: &str = "the pkg-config crate does not look for libraries of another target without \
+                       a sysroot (`PKG_CONFIG_SYSROOT_DIR`)";
 
-/// Asks pkg-config for one library, as the pkg-config crate does. Returns its name and version, or
-/// the reason.
-fn pkg_config(
-    environment: &BuildEnvironment,
-    root: &Utf8Path,
-    target: &Target,
-    host_triple: &str,
-    library: &str,
-) -> Result<String, String> {
+/// Returns true if the pkg-config crate asks for libraries of the target.
+fn may_ask(environment: &BuildEnvironment, target: &Target, host_triple: &str) -> bool {
     let variable = |role: &str| environment.targeted(role, target, host_triple);
-    let named = variable("PKG_CONFIG");
-    let may_ask = target.triple() == host_triple
+    target.triple() == host_triple
         || match variable("PKG_CONFIG_ALLOW_CROSS") {
             Some(value) => value != "0",
-            None => named.is_some() || variable("PKG_CONFIG_SYSROOT_DIR").is_some(),
-        };
-    if !may_ask {
-        return Err(
-            "the pkg-config crate does not look for libraries of another target without a sysroot \
-             (`PKG_CONFIG_SYSROOT_DIR`)"
-                .to_owned(),
-        );
+            None => {
+                variable("PKG_CONFIG").is_some() || variable("PKG_CONFIG_SYSROOT_DIR").is_some()
+            }
+        }
+}
+
+/// Returns the programs of which the pkg-config crate runs the first that exists.
+fn programs(environment: &BuildEnvironment, target: &Target, host_triple: &str) -> Vec<String> {
+    match environment.targeted("PKG_CONFIG", target, host_triple) {
+        Some(program) => vec![program.to_owned()],
+        None => ["pkg-config", "pkgconf"].map(str::to_owned).to_vec(),
     }
-    let host = environment.host;
-    let program = pkg_config_program(environment, target, host_triple)?;
-    let mut question = Invocation::new(program, root).args(["--libs", "--cflags"]);
-    for name in [
+}
+
+/// Returns the variables with which the pkg-config crate runs it.
+fn variables(
+    environment: &BuildEnvironment,
+    target: &Target,
+    host_triple: &str,
+) -> Vec<(String, String)> {
+    [
         "PKG_CONFIG_PATH",
         "PKG_CONFIG_LIBDIR",
         "PKG_CONFIG_SYSROOT_DIR",
-    ] {
-        if let Some(value) = variable(name) {
-            question = question.env(name, value);
+    ]
+    .into_iter()
+    .filter_map(|name| {
+        let value = environment.targeted(name, target, host_triple)?;
+        Some((name.to_owned(), value.to_owned()))
+    })
+    .collect()
+}
+
+/// Asks this machine's pkg-config, as the pkg-config crate does.
+fn machine(host: &Host, root: &Utf8Path, question: &Question) -> Answers {
+    let exists = |name: &&String| host.find(name).is_some();
+    let program = question.programs.iter().find(exists);
+    let one = |program: &String, library: &String| -> Result<String, String> {
+        let variables = question.variables.iter();
+        let asked = variables.fold(Invocation::new(program, root), |asked, (name, value)| {
+            asked.env(name, value)
+        });
+        let answer = |question: &Invocation| {
+            host.capture_untrusted(question, LIMIT)
+                .map_err(|problem| problem.message)
+        };
+        let output = answer(&asked.clone().args(pkg_config::arguments(library)))?;
+        if !output.success() {
+            return Err(pkg_config::reason(&output.stderr));
         }
+        let name = pkg_config::name(library);
+        let version = answer(&asked.args(["--modversion", name]))?.stdout;
+        Ok(format!("{name} {}", version.trim()).trim().to_owned())
+    };
+    let libraries = question.libraries.iter();
+    let asked = |program: &String| {
+        libraries
+            .map(|library| (library.clone(), one(program, library)))
+            .collect()
+    };
+    Answers {
+        libraries: program.map(asked).unwrap_or_default(),
+        program: program.cloned(),
+        others: question.others.iter().filter(exists).cloned().collect(),
     }
-    let (name, requirement) = library.split_once(' ').unwrap_or((library, ""));
-    let exists = question.clone().arg(name);
-    let exists = if requirement.is_empty() {
-        exists
-    } else {
-        exists.arg(library)
-    };
-    let answer = |question: &Invocation| {
-        host.capture_untrusted(question, LIMIT)
-            .map_err(|problem| problem.message)
-    };
-    let output = answer(&exists)?;
-    if !output.success() {
-        let line = output.stderr.lines().find(|line| !line.trim().is_empty());
-        return Err(line.unwrap_or("it says nothing").trim().to_owned());
-    }
-    let version = Invocation {
-        args: vec!["--modversion".to_owned(), name.to_owned()],
-        ..question
-    };
-    let version = answer(&version)?.stdout;
-    Ok(format!("{name} {}", version.trim()).trim().to_owned())
 }

@@ -432,7 +432,11 @@ impl Survey<'_, '_> {
                 continue;
             };
             let configured = configured_variables(host, self.config);
-            let environment = BuildEnvironment::new(host, &choice.candidate, configured);
+            let image = match &target_facts.image {
+                Some(Ok(image)) if choice.candidate.image.is_some() => Some((image, self.images)),
+                _ => None,
+            };
+            let environment = BuildEnvironment::new(host, &choice.candidate, configured, image);
             let needed = target_facts.libraries.iter();
             let answers = libraries::answers(
                 &environment,
@@ -440,7 +444,6 @@ impl Survey<'_, '_> {
                 self.scope,
                 &request.target,
                 &facts.rustc.host,
-                &choice.candidate,
                 needed.map(|library| library.needed.clone()).collect(),
             );
             let is_missing = |library: &SystemLibrary| library.effect() != Effect::None;

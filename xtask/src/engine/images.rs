@@ -33,7 +33,7 @@ const IMAGES: &[Image] = &[
         arch: "amd64",
         debian: Some((
             "bookworm",
-            "base-files,dash,coreutils,gcc,libc6-dev,gcc-aarch64-linux-gnu,libc6-dev-arm64-cross,protobuf-compiler",
+            "base-files,dash,coreutils,gcc,libc6-dev,gcc-aarch64-linux-gnu,libc6-dev-arm64-cross,libasound2-dev,pkg-config,protobuf-compiler",
             "ln -s gcc usr/bin/cc; chmod 1777 tmp",
         )),
         containerfile: CROSS,

@@ -69,7 +69,7 @@ impl<'a> ImageStore<'a> {
     }
 
     /// Returns the running container of the image, and starts it if there is none.
-    fn session(&self, facts: &ImageFacts) -> Result<std::sync::Arc<Session<'a>>> {
+    pub(super) fn session(&self, facts: &ImageFacts) -> Result<std::sync::Arc<Session<'a>>> {
         let mut sessions = self
             .sessions
             .lock()

@@ -6,5 +6,6 @@ pub mod derived;
 pub mod engine;
 pub mod exposed;
 pub mod inside;
+pub mod libraries;
 pub mod probing;
 pub mod store;
