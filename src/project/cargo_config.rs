@@ -5,10 +5,9 @@
 //! `--config` (measured with 0.1.45). So keys in these places that set what xpkg controls are
 //! rejected by name.
 
-use std::collections::BTreeSet;
-
 use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::project::rustflags::{self, CodegenOption};
 use crate::target::Target;
 
 /// Configuration from a `--config` argument or an `include`d file.
@@ -60,13 +59,13 @@ pub fn refusals(
             if applies
                 && value
                     .get("rustflags")
-                    .is_some_and(|flags| joins_flags || decides_linking(flags))
+                    .is_some_and(|flags| joins_flags || decides(flags))
             {
                 keys.push(format!("target.{name}.rustflags"));
             }
         }
         for (name, value) in table(&config.table, "build") {
-            if name == "rustc" || name == "rustflags" && (joins_flags || decides_linking(value)) {
+            if name == "rustc" || name == "rustflags" && (joins_flags || decides(value)) {
                 keys.push(format!("build.{name}"));
             }
         }
@@ -99,36 +98,33 @@ pub fn refusals(
         .collect()
 }
 
-/// Returns true if the rustflags choose the linker or change how it links.
-fn decides_linking(value: &toml::Value) -> bool {
-    let text = value.to_string();
-    ["linker", "fuse-ld", "crt-static"]
-        .iter()
-        .any(|part| text.contains(part))
-}
+/// Codegen options that xpkg decides by, besides those whose names begin with `linker`.
+const DECIDING: &[&str] = &["link-self-contained", "target-cpu", "target-feature"];
 
-/// Returns the linker that rustflags name. rustc uses the last one, which has precedence over
-/// cargo's variable.
-pub fn linker_flag(flags: &[String]) -> Option<String> {
-    codegen_option(flags, "linker")
-}
+/// Linker arguments that xpkg decides by: they choose another linker.
+const DECIDING_ARGUMENTS: &[&str] = &["-fuse-ld", "--ld-path"];
 
-/// Returns the value of a codegen option (`-C NAME=…`) that rustflags set last.
-pub fn codegen_option(flags: &[String], name: &str) -> Option<String> {
-    let mut found = None;
-    let mut flags = flags.iter().map(String::as_str);
-    while let Some(flag) = flags.next() {
-        let option = match flag {
-            "-C" | "--codegen" => flags.next(),
-            flag => flag
-                .strip_prefix("-C")
-                .or_else(|| flag.strip_prefix("--codegen=")),
-        };
-        found = option
-            .and_then(|option| option.strip_prefix(name)?.strip_prefix('='))
-            .or(found);
-    }
-    found.map(str::to_owned)
+/// Returns true if rustflags have what xpkg decides by: the linker, how it links, and the level of
+/// the processor.
+fn decides(value: &toml::Value) -> bool {
+    let flags: Vec<String> = match value {
+        toml::Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
+        toml::Value::Array(values) => {
+            let values = values.iter().filter_map(toml::Value::as_str);
+            values.map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
+    };
+    let option = |option: &CodegenOption| {
+        option.name.starts_with("linker") || DECIDING.contains(&option.name.as_str())
+    };
+    let chooses = |(_, argument): &(String, String)| {
+        let mut starts = DECIDING_ARGUMENTS.iter();
+        starts.any(|start| argument.starts_with(start))
+    };
+    rustflags::argument_file(&flags).is_some()
+        || rustflags::codegen_options(&flags).iter().any(option)
+        || rustflags::link_arguments(&flags).iter().any(chooses)
 }
 
 /// Returns the files that a configuration includes: `include = "a"`, `["a", "b"]` or
@@ -162,30 +158,6 @@ pub fn replaced_scripts(configuration: &toml::Table) -> Vec<(String, String)> {
             .collect::<Vec<_>>()
     };
     table(configuration, "target").flat_map(of_target).collect()
-}
-
-/// Returns the keys below `target` that set a linker: triples and `cfg(…)`.
-pub fn linker_keys(configuration: &toml::Table) -> Vec<String> {
-    let sets_linker = |(_, value): &(&String, &toml::Value)| value.get("linker").is_some();
-    table(configuration, "target")
-        .filter(sets_linker)
-        .map(|(name, _)| name.clone())
-        .collect()
-}
-
-/// Returns the key that sets the linker of a target, as far as the names tell: of several `cfg(…)`
-/// each may be meant, and cargo rejects more than one.
-pub fn linker_key(keys: &BTreeSet<String>, triple: &str) -> String {
-    let platforms: Vec<String> = keys
-        .iter()
-        .filter(|key| key.starts_with("cfg("))
-        .map(|key| format!("target.'{key}'.linker"))
-        .collect();
-    if keys.contains(triple) || platforms.is_empty() {
-        format!("target.{triple}.linker")
-    } else {
-        platforms.join(" or ")
-    }
 }
 
 /// Returns true if a configuration makes cargo compile the standard library: `build-std` of
@@ -464,46 +436,12 @@ mod tests {
     }
 
     #[test]
-    fn a_linker_is_named_by_the_key_that_sets_it() {
-        let check = |text: &str, expected: &str| {
-            let keys = linker_keys(&text.parse().unwrap()).into_iter().collect();
-            assert_eq!(linker_key(&keys, "a-b"), expected, "{text}");
-        };
-        check("target.a-b.linker = 'x'", "target.a-b.linker");
-        check(
-            "target.'cfg(unix)'.linker = 'x'",
-            "target.'cfg(unix)'.linker",
-        );
-        check(
-            "target.'cfg(unix)'.linker = 'x'\ntarget.a-b.linker = 'y'",
-            "target.a-b.linker",
-        );
-        check(
-            "target.'cfg(unix)'.linker = 'x'\ntarget.'cfg(windows)'.linker = 'y'\n\
-             target.'cfg(all())'.rustflags = []",
-            "target.'cfg(unix)'.linker or target.'cfg(windows)'.linker",
-        );
-    }
-
-    #[test]
     fn a_standard_library_is_compiled_where_crates_are_named() {
         let check = |text: &str| builds_std(&text.parse().unwrap());
         assert!(check("unstable.build-std = ['core', 'alloc']"));
         assert!(check("unstable.build-std = 'core'"));
         assert!(!check("unstable.build-std = []"));
         assert!(!check("unstable.mtime-on-use = true"));
-    }
-
-    #[test]
-    fn the_last_linker_flag_counts_in_every_spelling() {
-        let check = |flags: &str, expected: Option<&str>| {
-            let flags: Vec<String> = flags.split(' ').map(str::to_owned).collect();
-            assert_eq!(linker_flag(&flags).as_deref(), expected);
-        };
-        check("-C linker=a -Clinker=b", Some("b"));
-        check("-Clinker=a --codegen linker=b", Some("b"));
-        check("--codegen=linker=a -Copt-level=2", Some("a"));
-        check("-Clink-arg=x --cfg linker", None);
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub mod reference;
 pub mod reproducible;
 pub mod request;
 pub mod rustc;
+pub mod rustflags;
 pub mod selection;
 pub mod selection_flags;
 pub mod setting;

@@ -137,7 +137,7 @@ fn facts(
         profile: &settings.cargo.profile,
         profiles: &extra_config.profiles,
         configuration: &extra_config.digest,
-        linker_keys: &extra_config.linker_keys,
+        cargo_files: &extra_config.files,
         // cargo ignores the table of unstable keys on a stable toolchain.
         builds_std: extra_config.builds_std
             && project.rustc.is_nightly(host.var("RUSTC_BOOTSTRAP")),

@@ -71,7 +71,7 @@ pub fn more_configuration(
     arguments: &[String],
 ) -> Result<ExtraConfig> {
     let mut opaque = Vec::new();
-    let mut plain: Vec<toml::Table> = Vec::new();
+    let mut plain: Vec<(Utf8PathBuf, toml::Table)> = Vec::new();
     for argument in arguments {
         let file = Utf8Path::new(argument);
         let text = if host.has_file(file) {
@@ -103,14 +103,10 @@ pub fn more_configuration(
         };
         let first = opaque.len();
         included(host, &path, &table, &mut opaque)?;
-        plain.push(table);
+        plain.push((path.clone(), table));
         // Among the included files, the last has the highest precedence.
-        plain.extend(
-            opaque[first..]
-                .iter()
-                .rev()
-                .map(|config| config.table.clone()),
-        );
+        let included = opaque[first..].iter().rev();
+        plain.extend(included.map(|config| (path.clone(), config.table.clone())));
     }
     let manifest = host
         .read_text(&workspace.root.join("Cargo.toml"))?
@@ -135,8 +131,7 @@ pub fn more_configuration(
             .filter(|(name, _)| name.starts_with("CARGO_PROFILE_"))
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect(),
-        files: plain
-            .iter()
+        files: tables(&plain)
             .chain([&manifest])
             .filter_map(profile_table)
             .collect(),
@@ -144,27 +139,32 @@ pub fn more_configuration(
     let text: String = opaque
         .iter()
         .map(|config| &config.table)
-        .chain(&plain)
+        .chain(tables(&plain))
         .map(|table| format!("{table}\n---\n"))
         .collect();
     Ok(ExtraConfig {
         profiles,
         digest: digest::sha256(text.as_bytes()),
-        linker_keys: plain.iter().flat_map(cargo_config::linker_keys).collect(),
         builds_std: host.var("CARGO_UNSTABLE_BUILD_STD").is_some()
             || opaque
                 .iter()
                 .map(|config| &config.table)
-                .chain(&plain)
+                .chain(tables(&plain))
                 .any(cargo_config::builds_std),
         replaced_scripts: opaque
             .iter()
             .map(|config| &config.table)
-            .chain(&plain)
+            .chain(tables(&plain))
             .flat_map(cargo_config::replaced_scripts)
             .collect(),
+        files: plain,
         opaque,
     })
+}
+
+/// Returns the content of configuration files.
+fn tables(files: &[(Utf8PathBuf, toml::Table)]) -> impl Iterator<Item = &toml::Table> {
+    files.iter().map(|(_, table)| table)
 }
 
 /// Reads these files of cargo's configuration and those that they include. Returns path and content
@@ -200,8 +200,9 @@ pub struct ExtraConfig {
     pub profiles: Profiles,
     /// Digest of all files and arguments together.
     pub digest: String,
-    /// Keys below `target` that set a linker.
-    pub linker_keys: BTreeSet<String>,
+    /// Configuration files, that of the highest precedence first; an included file has the path of
+    /// the one that includes it.
+    pub files: Vec<(Utf8PathBuf, toml::Table)>,
     /// True if `build-std` is set, which only a nightly toolchain follows.
     pub builds_std: bool,
     /// Build scripts that a `[target.<triple>.<links>]` table replaces: triple and `links`.

@@ -403,8 +403,8 @@ pub struct Scope<'a> {
     pub profiles: &'a Profiles,
     /// Digest of cargo's configuration.
     pub configuration: &'a str,
-    /// Keys below `target` of cargo's configuration that set a linker.
-    pub linker_keys: &'a BTreeSet<String>,
+    /// cargo's configuration files, that of the highest precedence first.
+    pub cargo_files: &'a [(Utf8PathBuf, toml::Table)],
     /// True if cargo compiles the standard library (`build-std`).
     pub builds_std: bool,
     /// Build scripts that cargo's configuration replaces: triple and `links`.

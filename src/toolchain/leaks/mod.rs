@@ -8,7 +8,7 @@ pub mod aws_lc;
 pub mod leak;
 
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::project::cargo_config;
+use crate::project::rustflags;
 use crate::project::setting::{Setting, SettingOrigin};
 use crate::target::Target;
 use crate::toolchain::c_usage::CUsage;
@@ -71,9 +71,8 @@ pub fn check(
 /// Finds `-C target-cpu=native` in the rustflags that are in force, or in the profile's. They reach
 /// a container, too.
 pub fn native_rust(target: &Target, target_facts: &TargetFacts) -> Option<Leak> {
-    let is_native = |flags: &Vec<String>| {
-        cargo_config::codegen_option(flags, "target-cpu").as_deref() == Some("native")
-    };
+    let is_native =
+        |flags: &Vec<String>| rustflags::value(flags, "target-cpu").as_deref() == Some("native");
     let place = if is_native(&target_facts.rustflags) {
         "the rustflags in force"
     } else if target_facts.profile_rustflags.iter().any(is_native) {

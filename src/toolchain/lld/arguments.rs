@@ -225,10 +225,20 @@ const NO_PROGRAM: &[&str] = &["-shared", "--shared", "-Bshareable", "-r", "--rel
 /// program would crash at start.
 fn check_pie(args: &[String], static_pie: bool) -> Result<(), Refused> {
     let given = |words: &'static [&str]| move |arg: &&String| words.contains(&arg.as_str());
-    if args.iter().any(|arg| given(NO_PROGRAM)(&arg)) {
-        return Ok(());
-    }
     let has_start_file = |name: &str| args.iter().any(|arg| arg.rsplit('/').next() == Some(name));
+    let is_program = ["rcrt1.o", "crt1.o", "Scrt1.o"]
+        .map(has_start_file)
+        .contains(&true);
+    if let Some(argument) = args.iter().find(given(NO_PROGRAM)) {
+        return if is_program {
+            Err(Refused {
+                argument: argument.clone(),
+                reason: "rustc links a program, and it makes another file of it",
+            })
+        } else {
+            Ok(())
+        };
+    }
     let last = args
         .iter()
         .rfind(|arg| given(PIE)(arg) || given(NO_PIE)(arg));
@@ -332,37 +342,6 @@ pub fn to_response_file(args: &[String]) -> String {
         .collect()
 }
 
-/// Returns the linker arguments that rustflags contain, each with the flag that sets it.
-pub fn of_rustflags(flags: &[String]) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    for (index, flag) in flags.iter().enumerate() {
-        let option = match flag.as_str() {
-            "-C" | "--codegen" => flags.get(index + 1).map(String::as_str),
-            flag => flag
-                .strip_prefix("--codegen=")
-                .or_else(|| flag.strip_prefix("-C")),
-        };
-        let Some((name, value)) = option.and_then(|option| option.split_once('=')) else {
-            continue;
-        };
-        let words: Vec<&str> = match name {
-            "link-arg" | "link_arg" => vec![value],
-            "link-args" | "link_args" => value.split_whitespace().collect(),
-            _ => continue,
-        };
-        let shown = match flag.as_str() {
-            "-C" | "--codegen" => format!("{flag} {name}={value}"),
-            _ => flag.clone(),
-        };
-        found.extend(
-            words
-                .into_iter()
-                .map(|word| (shown.clone(), word.to_owned())),
-        );
-    }
-    found
-}
-
 /// Codes that this file declares.
 pub const CODES: &[Code] = &[LLD_ARGUMENT];
 
@@ -452,7 +431,13 @@ mod tests {
                 &format!("{argument}: rustc chose the start file of a program at a fixed address"),
             );
         }
-        check("/s/crt1.o a.o -shared -pie", "/s/crt1.o a.o -shared -pie");
+        for start in ["crt1.o", "rcrt1.o"] {
+            check(
+                &format!("/s/{start} a.o -shared"),
+                "-shared: rustc links a program, and it makes another file of it",
+            );
+        }
+        check("a.o -shared -pie", "a.o -shared -pie");
     }
 
     #[test]
@@ -477,30 +462,5 @@ mod tests {
         );
         let args = ["-o", "/my work/a\\b", "\"q\"", ""].map(str::to_owned);
         assert_eq!(response_file(&to_response_file(&args)), args);
-    }
-
-    #[test]
-    fn linker_arguments_of_rustflags_are_found_in_every_spelling() {
-        let flags = [
-            "-Clink-arg=-s",
-            "-C",
-            "link-args=-a -b",
-            "--codegen=link-arg=-c",
-            "-Copt=1",
-        ];
-        let found = of_rustflags(&flags.map(str::to_owned));
-        let found: Vec<String> = found
-            .iter()
-            .map(|(flag, arg)| format!("{arg} by {flag}"))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                "-s by -Clink-arg=-s",
-                "-a by -C link-args=-a -b",
-                "-b by -C link-args=-a -b",
-                "-c by --codegen=link-arg=-c"
-            ]
-        );
     }
 }

@@ -7,14 +7,14 @@
 
 pub mod arguments;
 
-use crate::project::cargo_config;
 use crate::project::linker::LinkerKind;
+use crate::project::rustflags;
 use crate::target::Target;
 use crate::target::system::{Libc, Os};
 use crate::toolchain::assemble::assemble;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::context::TargetContext;
-use crate::toolchain::lld::arguments::{of_rustflags, translate};
+use crate::toolchain::lld::arguments::translate;
 use crate::toolchain::msvc::sdk;
 use crate::toolchain::program::Program;
 use crate::toolchain::script;
@@ -43,12 +43,8 @@ pub const SUBCOMMAND: &str = "__lld";
 /// Variable with the path of the file to which the wrapper writes what a failed link asked for.
 pub const FAILURE_VARIABLE: &str = "XPKG_LINK_FAILURE";
 
-/// Parts of rustflags that remove Rust's own musl, or the linker's flavor.
-const BREAKING: &[&str] = &[
-    "link-self-contained=n",
-    "link-self-contained=off",
-    "linker-flavor",
-];
+/// Values of `link-self-contained` that remove Rust's own musl.
+const NOT_SELF_CONTAINED: &[&str] = &["n", "no", "off", "false"];
 
 /// Processors whose static programs for musl are position-independent unless the rustflags choose
 /// otherwise.
@@ -56,30 +52,37 @@ const BREAKING: &[&str] = &[
 /// Source: `static-position-independent-executables` of rustc 1.95's targets for musl.
 const STATIC_PIE: &[&str] = &["s390x", "x86_64"];
 
-/// Returns the first flag that makes musl a shared library.
-pub fn dynamic_flag(flags: &[String]) -> Option<&String> {
-    flags.iter().find(|flag| flag.contains("-crt-static"))
+/// Returns the flag that makes musl a shared library.
+pub fn dynamic_flag(flags: &[String]) -> Option<String> {
+    rustflags::switched_off(flags, "crt-static")
 }
 
 /// Returns the first flag that rust-lld cannot link with.
 pub fn breaking_flag(target: &Target, flags: &[String]) -> Option<String> {
-    let breaking = flags
-        .iter()
-        .find(|flag| BREAKING.iter().any(|part| flag.contains(part)));
+    let contained = rustflags::last_option(flags, "link-self-contained").filter(|option| {
+        let value = option.value.as_deref().unwrap_or_default();
+        NOT_SELF_CONTAINED.contains(&value)
+    });
+    let flavor = || rustflags::last_option(flags, "linker-flavor");
+    let breaking = contained.or_else(flavor).map(|option| option.flag);
     let start = start_arguments(target, flags);
     let refused = |(flag, arg): (String, String)| {
         let link = start.map(str::to_owned).into_iter().chain([arg]).collect();
         translate(link, &|_, _| true).err().map(|_| flag)
     };
-    let refused = || of_rustflags(flags).into_iter().find_map(refused);
-    dynamic_flag(flags).or(breaking).cloned().or_else(refused)
+    let refused = || {
+        rustflags::link_arguments(flags)
+            .into_iter()
+            .find_map(refused)
+    };
+    dynamic_flag(flags).or(breaking).or_else(refused)
 }
 
 /// Returns the start file of a static program, and the argument of its kind, as rustc passes them.
 ///
 /// Source: `rustc --print link-args` of 1.95 for aarch64, i686, powerpc64 and x86_64.
 fn start_arguments(target: &Target, flags: &[String]) -> [&'static str; 2] {
-    let model = cargo_config::codegen_option(flags, "relocation-model");
+    let model = rustflags::value(flags, "relocation-model");
     let is_relocatable = model.is_none_or(|model| ["pic", "pie"].contains(&model.as_str()));
     if STATIC_PIE.contains(&target.arch.name) && is_relocatable {
         ["rcrt1.o", "-pie"]

@@ -1,6 +1,7 @@
 //! Asks rustc for a target's standard library and its `cfg`.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use cargo_platform::Cfg;
 
 use crate::host::cache;
 use crate::host::codes::PROCESS_FAILED;
@@ -12,6 +13,7 @@ use crate::problem::{Problem, Result};
 use crate::project::graph::PlatformFacts;
 use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::look::rustc::answer;
+use crate::project::rustflags::{self, RustflagsSources};
 use crate::project::setting::Setting;
 use crate::target::Target;
 use crate::target::level::Level;
@@ -143,6 +145,55 @@ fn deployment_target(
     }))
 }
 
+/// cargo's rustflags for a target, and the `cfg` by which its `cfg(…)` tables apply.
+pub struct CargoFlags {
+    /// Flags as cargo passes them.
+    pub flags: Vec<String>,
+    /// Values of `cfg`; empty if no table depends on them.
+    pub cfg: Vec<Cfg>,
+}
+
+/// Crate types that cargo asks rustc about. They decide `target_feature="crt-static"`.
+const CRATE_TYPES: &[&str] = &["bin", "rlib", "dylib", "cdylib", "staticlib", "proc-macro"];
+
+/// Number of times that cargo asks at most: flags decide the `cfg`, and that decides flags.
+const TURNS: usize = 3;
+
+/// Returns the rustflags that cargo takes from its configuration and the environment, asking as
+/// cargo does.
+///
+/// Source: `TargetInfo::new` of cargo 0.96.
+pub fn cargo_flags(
+    host: &Host,
+    found: &ProjectContext,
+    target: &Target,
+    sources: &RustflagsSources,
+) -> Result<CargoFlags> {
+    let mut flags = sources.flags(target.triple(), None);
+    let mut cfg = Vec::new();
+    if !rustflags::depends_on_cfg(sources.files) {
+        return Ok(CargoFlags { flags, cfg });
+    }
+    for _ in 0..TURNS {
+        let types = CRATE_TYPES.iter().flat_map(|name| ["--crate-type", name]);
+        let question = Invocation::new(&found.rustc_program, &found.workspace.root)
+            .args(["-", "--crate-name", "___"])
+            .args(flags.iter().cloned())
+            .args(["--target", target.triple()])
+            .args(types)
+            .args(["--print=cfg", "-Wwarnings"]);
+        let text = kept_answer(host, found, &question)?;
+        cfg = PlatformFacts::new(target.triple(), text.lines()).cfg;
+        let again = sources.flags(target.triple(), Some(&cfg));
+        let is_fixed = again == flags;
+        flags = again;
+        if is_fixed {
+            break;
+        }
+    }
+    Ok(CargoFlags { flags, cfg })
+}
+
 /// The level of processor that the rustflags allow, if it is above the target's own.
 fn raised(
     host: &Host,
@@ -151,8 +202,9 @@ fn raised(
     rustflags: &[String],
 ) -> Result<Option<Level>> {
     let Some(own) = target.level().filter(|_| {
-        let mut words = rustflags.iter();
-        words.any(|word| word.contains("target-cpu") || word.contains("target-feature"))
+        let options = rustflags::codegen_options(rustflags);
+        let mut names = options.iter().map(|option| option.name.as_str());
+        names.any(|name| ["target-cpu", "target-feature"].contains(&name))
     }) else {
         return Ok(None);
     };

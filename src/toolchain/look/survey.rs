@@ -94,11 +94,11 @@ impl Survey<'_, '_> {
         let settings = self.scope.requests.iter().map(|request| {
             cargo_settings(
                 self.host,
+                self.project,
                 self.config,
                 &request.target,
-                &self.project.rustc.host,
                 &request.overrides,
-                self.scope.linker_keys,
+                self.scope.cargo_files,
             )
         });
         settings.collect()

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::project::rustflags;
+
 /// A linker, as its own `--version` or its caller describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,22 +84,8 @@ impl LinkerFacts {
 
 /// Returns the arguments of the linker that rustflags add: of `-C link-arg` and `-C link-args`.
 pub fn link_arguments(rustflags: &[String]) -> Vec<String> {
-    let mut words = rustflags.iter();
-    let mut arguments = Vec::new();
-    while let Some(word) = words.next() {
-        let option = match word.as_str() {
-            "-C" | "--codegen" => words.next().map(String::as_str),
-            word => word
-                .strip_prefix("-C")
-                .or_else(|| word.strip_prefix("--codegen=")),
-        };
-        let option = option.unwrap_or_default();
-        if let Some(argument) = option.strip_prefix("link-arg=") {
-            arguments.push(argument.to_owned());
-        } else if let Some(list) = option.strip_prefix("link-args=") {
-            arguments.extend(list.split_whitespace().map(str::to_owned));
-        }
-    }
+    let arguments = rustflags::link_arguments(rustflags).into_iter();
+    let mut arguments: Vec<String> = arguments.map(|(_, argument)| argument).collect();
     // Only these change which linker is called; others may need files of the build.
     arguments.retain(|argument| {
         ["-fuse-ld=", "--ld-path=", "-B", "--sysroot="]

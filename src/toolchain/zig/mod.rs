@@ -10,6 +10,7 @@ pub mod look;
 pub mod systems;
 
 use crate::project::linker::LinkerKind;
+use crate::project::rustflags;
 use crate::target::Target;
 use crate::target::glibc::Glibc;
 use crate::target::system::{Format, Libc, Os};
@@ -205,15 +206,19 @@ pub fn search_names(target: &Target) -> impl Iterator<Item = String> {
 
 /// Returns the first flag that chooses another linker or another linker's arguments. zig ignores
 /// the one with a warning, and fails with the other.
-fn unfollowed_flag(flags: &[String]) -> Option<&String> {
-    let other = |flag: &str, option: &str, own: &[&str]| {
-        flag.split_once(option)
-            .is_some_and(|(_, value)| !own.contains(&value))
+fn unfollowed_flag(flags: &[String]) -> Option<String> {
+    let other = |(flag, argument): (String, String)| {
+        let linker = argument.strip_prefix("-fuse-ld=")?;
+        (linker != "lld").then_some(flag)
     };
-    flags.iter().find(|flag| {
-        other(flag, "-fuse-ld=", &["lld"])
-            || other(flag, "linker-flavor=", &["gcc", "gnu-cc", "gnu-lld-cc"])
-    })
+    let flavor = || {
+        let flavor = rustflags::last_option(flags, "linker-flavor")?;
+        let value = flavor.value.as_deref().unwrap_or_default();
+        let own = ["gcc", "gnu-cc", "gnu-lld-cc"].contains(&value);
+        (!own).then_some(flavor.flag)
+    };
+    let arguments = rustflags::link_arguments(flags);
+    arguments.into_iter().find_map(other).or_else(flavor)
 }
 
 /// Returns zig as a candidate. For musl with C, a variant with gcc as the C compiler comes first.

@@ -235,3 +235,151 @@ fn a_member_behind_a_link_is_of_the_workspace_that_names_it() {
         );
     }
 }
+
+/// What a program was compiled with, by plain cargo and by xpkg, which joins the flags and passes them
+/// on with its own.
+#[test]
+fn rustflags_are_those_of_cargo() {
+    let project = Project::of("hello");
+    project.write(
+        "src/main.rs",
+        "#![allow(unexpected_cfgs)]\nfn main() { println!(\"{:?}\", [cfg!(a), cfg!(b), cfg!(c), cfg!(d), \
+         cfg!(e)]) }\n",
+    );
+    let check = |configuration: &str, variables: &[(&str, &str)], expected: &str| {
+        project.write(".cargo/config.toml", configuration);
+        let plain: String = variables
+            .iter()
+            .map(|(name, value)| format!("{name}='{value}' "))
+            .collect();
+        let cargo = "cargo run -q --release --target x86_64-unknown-linux-musl";
+        let plain = project.shell(&format!("{plain}{cargo}")).ok().stdout;
+        let line = format!("build -q --reproducible --target {X86_MUSL}");
+        project.xpkg_with(variables, &line).ok();
+        let program = project.path(&format!("target/xpkg/{X86_MUSL}/hello/hello"));
+        let printed = std::process::Command::new(program).output().unwrap();
+        let printed = String::from_utf8(printed.stdout).unwrap();
+        assert_eq!(printed, plain, "{configuration}");
+        let names = ["a", "b", "c", "d", "e"];
+        let set = names.map(|name| expected.contains(name));
+        assert_eq!(printed, format!("{set:?}\n"), "{configuration}");
+    };
+    // A variable and a file are joined.
+    let build = "[build]\nrustflags = ['--cfg', 'a']\n";
+    let variable = [("CARGO_BUILD_RUSTFLAGS", "--cfg b")];
+    check(build, &variable, "ab");
+    // Flags decide which `cfg(…)` apply, and cargo asks rustc about all of its crate types.
+    let flags = "[target.x86_64-unknown-linux-musl]\nrustflags = ['-Ctarget-cpu=x86-64-v3']\n";
+    let tables = "[target.'cfg(target_feature=\"avx2\")']\nrustflags = ['--cfg=a']\n\
+                  [target.'cfg(debug_assertions)']\nrustflags = ['--cfg=b']\n\
+                  [target.'cfg(target_feature=\"crt-static\")']\nrustflags = ['--cfg=c']\n\
+                  [target.'cfg(not(target_feature=\"crt-static\"))']\nrustflags = ['--cfg=d']\n";
+    check(&format!("{flags}{tables}"), &[], "abd");
+    check(&format!("{build}{tables}"), &variable, "bd");
+    let target = [
+        (
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUSTFLAGS",
+            "--cfg e",
+        ),
+        variable[0],
+    ];
+    check(&format!("{build}{tables}"), &target, "bde");
+    check(
+        &format!("{build}{tables}"),
+        &[("RUSTFLAGS", "--cfg c")],
+        "c",
+    );
+}
+
+/// A linker of a table that applies by the rustflags.
+#[test]
+fn a_linker_by_cfg_is_the_one_that_cargo_takes() {
+    let project = Project::of("hello");
+    let plan = |configuration: &str| {
+        project.write(".cargo/config.toml", configuration);
+        project.xpkg(&format!("plan --target {X86_MUSL}"))
+    };
+    let flags = "[build]\nrustflags = ['-Ctarget-cpu=x86-64-v3']\n";
+    let run = plan(&format!(
+        "{flags}[target.'cfg(target_feature=\"avx2\")']\nlinker = 'none/such'\n"
+    ));
+    check!(
+        run,
+        str![[r#"
+exit 1
+--- stderr
+error[linker-unfit]: `[ROOT]/none/such` (from `target.'cfg(target_feature="avx2")'.linker` in cargo's configuration) cannot link for `x86_64-unknown-linux-musl`
+  cause: `[ROOT]/none/such` is not on PATH
+  help: correct or remove `target.'cfg(target_feature="avx2")'.linker` in cargo's configuration
+
+"#]]
+    );
+    plan("[target.'cfg(target_feature=\"avx2\")']\nlinker = 'none/such'\n").ok();
+    let run = plan("[target.'cfg(unix)']\nlinker = 'a'\n[target.'cfg(all())']\nlinker = 'b'\n");
+    check!(
+        run,
+        str![[r#"
+exit 1
+--- stderr
+error[cargo-config]: `target.'cfg(all())'.linker` and `target.'cfg(unix)'.linker` in cargo's configuration both apply
+  help: remove one of them
+
+"#]]
+    );
+}
+
+#[test]
+fn rustflags_are_read_as_rustc_reads_them() {
+    let project = Project::of("hello");
+    let said = |flags: &str, args: &str| {
+        let run = project.xpkg_with(
+            &[("RUSTFLAGS", flags)],
+            &format!("plan --target {X86_MUSL} {args}"),
+        );
+        run.stderr
+    };
+    for (flags, expected) in [
+        ("-Ctarget_cpu=native", "error[native-cpu]"),
+        (
+            "-C link_self_contained=no",
+            "the effective rustflags contain `-C link_self_contained=no`, which it does not support",
+        ),
+        (
+            "-Clinker_flavor=gcc",
+            "the effective rustflags contain `-Clinker_flavor=gcc`, which it does not support",
+        ),
+        (
+            "-Clink-arg=-shared",
+            "the effective rustflags contain `-Clink-arg=-shared`, which it does not support",
+        ),
+        (
+            "@/flags",
+            "error[cargo-config]: the rustflags for `x86_64-unknown-linux-musl` name a file of \
+             arguments, `@/flags`, which xpkg does not read",
+        ),
+        (
+            "-Ctarget-feature=-crt-static -Ctarget-feature=+crt-static",
+            "",
+        ),
+        ("--remap-path-prefix=/my-crt-static/linker-flavor=/x", ""),
+        ("-Crelocation_model=static -Clink_arg=-no-pie", ""),
+    ] {
+        let said = said(flags, "");
+        let matches = said.contains(expected) && said.is_empty() == expected.is_empty();
+        assert!(matches, "{flags}: {said}");
+    }
+    // In a place that xpkg does not read, what it decides by is refused.
+    for key in [
+        "-Ctarget_cpu=native",
+        "-Clink-arg=-fuse-ld=mold",
+        "-Ctarget-feature=+avx",
+        "@/f",
+    ] {
+        let said = said("", &format!("--config \"build.rustflags=['{key}']\""));
+        assert!(said.starts_with("error[cargo-config]"), "{key}: {said}");
+    }
+    assert_eq!(
+        said("", "--config \"build.rustflags=['-Copt-level=2']\""),
+        ""
+    );
+}

@@ -379,10 +379,10 @@ error[no-linker]: no linker found for `x86_64-unknown-linux-musl`
   tried: native   links for the host's triple only, `x86_64-unknown-linux-gnu`
          gcc      `x86_64-linux-musl-gcc` is not on PATH
          clang    would use the host's C library for x86_64-linux-musl: it needs a sysroot
-         rust-lld the effective rustflags contain `target-feature=-crt-static`, which it does not support
-         zig      links musl statically only, but the effective rustflags contain `target-feature=-crt-static`
+         rust-lld the effective rustflags contain `-C target-feature=-crt-static`, which it does not support
+         zig      links musl statically only, but the effective rustflags contain `-C target-feature=-crt-static`
          image    none is configured for this target
-  help: remove `target-feature=-crt-static` from the rustflags
+  help: remove `-C target-feature=-crt-static` from the rustflags
   help: or put a cross compiler with a shared musl on PATH, as `x86_64-linux-musl-gcc`
 "
     );

@@ -1,8 +1,8 @@
 //! LTO objects for a linker that cannot read them: it ignores what they define.
 
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::project::cargo_config;
 use crate::project::linker::LinkerKind;
+use crate::project::rustflags;
 use crate::toolchain::probe::definition::{
     Asked, Probe, Question, Subject, Weight, Workaround, everywhere, no_version, version,
 };
@@ -67,7 +67,7 @@ fn verdict(facts: &CompilerFacts, asked: &Asked) -> Verdict {
 ///
 /// Source: release notes of Rust 1.90, "LLD is now the default linker on x86_64-unknown-linux-gnu".
 fn is_lld_the_default(asked: &Asked) -> bool {
-    let features = cargo_config::codegen_option(asked.rustflags, "linker-features");
+    let features = rustflags::value(asked.rustflags, "linker-features");
     asked.target.triple() == "x86_64-unknown-linux-gnu"
         && asked
             .rustc
