@@ -312,6 +312,6 @@ fn cargo_build(
 }
 
 /// Quotes a text for TOML.
-fn toml_text(text: &str) -> String {
+pub fn toml_text(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod record;
 pub mod run;
 pub mod script_compiler;
+pub mod selected;
 pub mod stage;
 pub mod standard_library;
 pub mod taken;

@@ -13,6 +13,7 @@ use crate::build::outputs::{self, TargetOutputs};
 use crate::build::script_compiler::{
     CompilerOf, build_script_compiler, host_compiler_unfit, release_findings,
 };
+use crate::build::selected::selection_record;
 use crate::build::universal::Universal;
 use crate::build::wasm_bindgen::{self, Packages};
 use crate::invocation::Invocation;
@@ -38,6 +39,7 @@ use crate::toolchain::leaks::leak::Leak;
 use crate::toolchain::libraries::{self, SYSTEM_LIBRARY_MISSING};
 use crate::toolchain::probe::report::{CompilerFinding, Severity};
 use crate::toolchain::system_library::{Effect, SystemLibrary};
+use crate::tree::manifest::SelectionRecord;
 use crate::tree::staged::{self, Output};
 
 /// Plan of a run.
@@ -60,6 +62,9 @@ pub struct Plan {
     pub missing_tools: Vec<Problem>,
     /// Bins that are not selected, with the reasons.
     pub left_out: Vec<LeftOut>,
+    /// What cargo is asked to build.
+    #[serde(skip)]
+    pub selection: SelectionRecord,
 }
 
 /// Plan of one target.
@@ -173,6 +178,7 @@ impl Plan {
             targets,
             universal,
             left_out: selected.left_out.clone(),
+            selection: selection_record(&selected.packages, settings),
         };
         problems.extend(rust_too_old(workspace, selected, facts));
         problems.extend(out_dir_unfit(workspace, &settings.out_dir));

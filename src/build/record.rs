@@ -43,6 +43,7 @@ impl Places {
         let places = [
             (Some(tools_dir(workspace)), "<tools>"),
             (Some(workspace.target_dir.clone()), "<target>"),
+            (workspace.build_dir.clone(), "<build>"),
             (Some(workspace.root.clone()), "<workspace>"),
             (zig.map(Utf8Path::to_owned), "<zig>"),
             (Some(facts.rustc.sysroot.clone()), "<sysroot>"),
@@ -60,6 +61,23 @@ impl Places {
             directories: places,
             left_out,
         }
+    }
+
+    /// Adds the directories of another checkout, as those of this one.
+    #[must_use]
+    pub fn with_checkout(mut self, workspace: &Workspace) -> Self {
+        let also = [
+            (Some(tools_dir(workspace)), "<tools>"),
+            (Some(workspace.target_dir.clone()), "<target>"),
+            (workspace.build_dir.clone(), "<build>"),
+            (Some(workspace.root.clone()), "<workspace>"),
+        ];
+        let also = also.into_iter();
+        self.directories
+            .extend(also.filter_map(|(path, name)| Some((path?, name))));
+        self.directories
+            .sort_by_key(|(path, _)| std::cmp::Reverse(path.as_str().len()));
+        self
     }
 
     /// Returns the words of a variable that records have: separated by a blank or, encoded, by a unit
@@ -163,6 +181,7 @@ pub fn record(
             .as_ref()
             .map(|oldest| oldest.version.clone()),
         slices: Vec::new(),
+        selection: Some(plan.selection.clone()),
         source: source.clone(),
         rustc: RustcRecord {
             release: rustc.release.clone(),
@@ -216,6 +235,7 @@ pub fn universal_record(records: &[TargetRecord]) -> Option<TargetRecord> {
         // Of the Intel one: Apple silicon has no macOS before 11.0.
         macos: first.macos.clone(),
         reproducible: parts.iter().all(|part| part.reproducible),
+        selection: first.selection.clone(),
         source: first.source.clone(),
         rustc: first.rustc.clone(),
         toolchain: Toolchain {

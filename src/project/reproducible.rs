@@ -34,11 +34,13 @@ pub struct Reproducible {
 }
 
 impl Reproducible {
-    /// Names the directories of a run. `resolve` returns a path without links: a build script that asks
+    /// Names the directories of a run. `build_dir` is cargo's directory of intermediate files, if it
+    /// is not the target directory. `resolve` returns a path without links: a build script that asks
     /// for its directory gets that one.
     pub fn new(
         root: &Utf8Path,
         target_dir: &Utf8Path,
+        build_dir: Option<&Utf8Path>,
         cargo_home: Option<&Utf8Path>,
         rustc: &Rustc,
         source_date: Option<u64>,
@@ -52,7 +54,8 @@ impl Reproducible {
             (library, format!("/rustc/{commit}")),
         ];
         maps.extend(cargo_home.map(|home| (home.to_owned(), CARGO_HOME.to_owned())));
-        maps.push((target_dir.to_owned(), TARGET_DIR.to_owned()));
+        let target_dirs = [Some(target_dir), build_dir].into_iter().flatten();
+        maps.extend(target_dirs.map(|directory| (directory.to_owned(), TARGET_DIR.to_owned())));
         // Caches of a CI are often links in cargo's home.
         let parts = cargo_home.into_iter().flat_map(|home| {
             let part = |name: &str| (home.join(name), format!("{CARGO_HOME}/{name}"));
@@ -154,6 +157,7 @@ mod tests {
         let named = Reproducible::new(
             "/home/me".into(),
             "/home/me/target".into(),
+            Some("/cache/build".into()),
             Some("/home/me/.cargo".into()),
             &rustc,
             None,
@@ -166,6 +170,7 @@ mod tests {
             flags,
             [
                 "--remap-path-prefix=/home/me=/build",
+                "--remap-path-prefix=/cache/build=/build/target",
                 "--remap-path-prefix=/home/me/.rustup/toolchains/stable/lib/rustlib/src/rust=/rustc/59807616",
                 "--remap-path-prefix=/home/me/.cargo=/cargo",
                 "--remap-path-prefix=/home/me/target=/build/target",
@@ -203,6 +208,7 @@ mod tests {
         let named = Reproducible::new(
             "/code".into(),
             "/code/target".into(),
+            None,
             home,
             &rustc,
             None,
@@ -236,7 +242,15 @@ mod tests {
     fn a_path_that_flags_cannot_name_is_told() {
         let rustc = Rustc::default();
         let root = Utf8Path::new("/my work");
-        let named = Reproducible::new(root, "/t=1".into(), None, &rustc, None, Utf8Path::to_owned);
+        let named = Reproducible::new(
+            root,
+            "/t=1".into(),
+            None,
+            None,
+            &rustc,
+            None,
+            Utf8Path::to_owned,
+        );
         let unnamed: Vec<&Utf8Path> = named.unnamed().collect();
         assert_eq!(unnamed, ["/my work", "/t=1"]);
         assert_eq!(

@@ -460,6 +460,7 @@ mod tests {
         Workspace {
             root: "/w".into(),
             target_dir: "/w/target".into(),
+            build_dir: None,
             members,
             repository: None,
         }

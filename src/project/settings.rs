@@ -550,6 +550,7 @@ mod tests {
         let workspace = Workspace {
             root: "/w".into(),
             target_dir: "/w/target".into(),
+            build_dir: None,
             members: Vec::new(),
             repository: None,
         };

@@ -15,6 +15,8 @@ pub struct Workspace {
     pub root: Utf8PathBuf,
     /// cargo's target directory.
     pub target_dir: Utf8PathBuf,
+    /// cargo's directory of intermediate files (`build.build-dir`), if it is another one.
+    pub build_dir: Option<Utf8PathBuf>,
     /// Members, sorted by name.
     pub members: Vec<Member>,
     /// `package.repository` of the first member that has one.
@@ -143,6 +145,10 @@ impl Workspace {
         Self {
             root: metadata.workspace_root.clone(),
             target_dir: metadata.target_directory.clone(),
+            build_dir: metadata
+                .build_directory
+                .clone()
+                .filter(|directory| *directory != metadata.target_directory),
             repository: metadata
                 .packages
                 .iter()

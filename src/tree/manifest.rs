@@ -88,6 +88,9 @@ pub struct TargetRecord {
     /// IDs of the records of the programs that its programs hold, for a universal target.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub slices: Vec<String>,
+    /// What cargo was asked to build; `None` if that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub selection: Option<SelectionRecord>,
     /// Commit that was built.
     pub source: Source,
     /// Rust compiler.
@@ -114,6 +117,7 @@ impl TargetRecord {
             reproducible: false,
             macos: None,
             slices: Vec::new(),
+            selection: None,
             source: Source::default(),
             rustc: RustcRecord {
                 release: String::new(),
@@ -147,6 +151,29 @@ impl TargetRecord {
             ..blank
         }
     }
+}
+
+/// What cargo was asked to build: other packages in one call are other features of what they share.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelectionRecord {
+    /// Packages, sorted.
+    pub packages: Vec<String>,
+    /// Bins that were asked for by name, sorted; none: all of the packages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bins: Vec<String>,
+    /// Features of the command line, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
+    /// True if all features were asked for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub all_features: bool,
+    /// True if default features were left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_default_features: bool,
+    /// True if lists of packages were added to the programs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auditable: bool,
 }
 
 /// Platform in OCI's notation.
@@ -410,6 +437,7 @@ impl TargetRecord {
             reproducible: _,
             macos,
             slices: _,
+            selection,
             source,
             rustc,
             toolchain,
@@ -466,6 +494,9 @@ impl TargetRecord {
         if let Some(image) = &toolchain.image {
             image.validate(id)?;
         }
+        if let Some(selection) = selection {
+            selection.validate(&of("selection"))?;
+        }
         for (name, digest) in &toolchain.variables {
             let place = of("toolchain.variables");
             must(is_word(name, &['-', '.']), &place, name, "a variable")?;
@@ -483,6 +514,30 @@ impl TargetRecord {
         waivers.iter().try_for_each(|waiver| waiver.validate(id))
     }
 }
+
+impl SelectionRecord {
+    /// Checks the names, which become arguments of cargo.
+    fn validate(&self, place: &str) -> Result<(), String> {
+        let Self {
+            packages,
+            bins,
+            features,
+            all_features: _,
+            no_default_features: _,
+            auditable: _,
+        } = self;
+        let names = packages.iter().chain(bins).chain(features);
+        for name in names {
+            let is_name = !name.starts_with('-') && is_word(name, SELECTED);
+            must(is_name, place, name, "names of packages, bins and features")?;
+        }
+        Ok(())
+    }
+}
+
+/// Characters in the names of packages, bins and features, and between them, besides letters and
+/// digits.
+const SELECTED: &[char] = &['-', '_', '.', '+', '/', '?', '@', ':'];
 
 /// Checks the names of RISC-V's extensions; the other levels are enumerations.
 fn validate_level(level: Option<&Level>, place: &str) -> Result<(), String> {

@@ -36,6 +36,7 @@ pub fn plan(plan: &Plan) -> String {
         host_findings,
         missing_tools,
         left_out,
+        selection: _,
     } = plan;
     let mut text = format!(
         "workspace  {}\nout-dir    {}\nprofile    {}\n",

@@ -166,6 +166,7 @@ fn reproducible_run(host: &Host, project: &ProjectContext, settings: &Settings) 
     let reproducible = Reproducible::new(
         &workspace.root,
         target_dir.unwrap_or(&workspace.target_dir),
+        workspace.build_dir.as_deref(),
         home.as_deref(),
         &project.rustc,
         source_date,

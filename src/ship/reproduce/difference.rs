@@ -127,12 +127,12 @@ pub fn difference(found: &[u8], rebuilt: &[u8]) -> Option<Difference> {
     let is_id = section
         .as_deref()
         .is_some_and(|section| LAST.contains(&section));
-    let (text, other) = (text_at(found, here), text_at(rebuilt, there));
+    let ((text, at), (other, other_at)) = (text_at(found, here), text_at(rebuilt, there));
     Some(Difference {
         likeness: if is_id {
             Likeness::BuildId
         } else {
-            likeness(&text, &other)
+            likeness((&text, at), (&other, other_at))
         },
         package: package(&text).or_else(|| package(&other)),
         others: differing
@@ -203,8 +203,9 @@ fn sections(bytes: &[u8]) -> Vec<(String, Range<usize>)> {
     }
 }
 
-/// Returns the printable text around a place, or its bytes if there is none.
-fn text_at(bytes: &[u8], at: usize) -> String {
+/// Returns the printable text around a place, or its bytes if there is none, and the offset of the
+/// place in it.
+fn text_at(bytes: &[u8], at: usize) -> (String, usize) {
     let is_text = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
     let before = bytes[..at.min(bytes.len())]
         .iter()
@@ -217,30 +218,44 @@ fn text_at(bytes: &[u8], at: usize) -> String {
     let after = after.count();
     if before + after >= 4 {
         let text = &bytes[at - before..at + after];
-        return String::from_utf8_lossy(text).into_owned();
+        return (String::from_utf8_lossy(text).into_owned(), before);
     }
     let shown: Vec<String> = rest
         .iter()
         .take(8)
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    match shown.is_empty() {
+    let shown = match shown.is_empty() {
         true => "(nothing)".to_owned(),
         false => shown.join(" "),
-    }
+    };
+    (shown, 0)
 }
 
-/// Returns what the texts of both sides look like.
-fn likeness(a: &str, b: &str) -> Likeness {
+/// Returns the part of a text around a place in which all characters pass, and the offset of the
+/// place in it.
+fn around(text: &str, at: usize, passes: impl Fn(char) -> bool) -> (&str, usize) {
+    let (before, after) = text.split_at_checked(at).unwrap_or((text, ""));
+    let start = before.trim_end_matches(&passes).len();
+    let rest = after.trim_start_matches(&passes).len();
+    (&text[start..text.len() - rest], before.len() - start)
+}
+
+/// Returns what the texts of both sides look like at the place where they differ. Texts of Rust
+/// programs are not separated from each other: what is beside the place says nothing.
+fn likeness((a, a_at): (&str, usize), (b, b_at): (&str, usize)) -> Likeness {
     if let (Some(a), Some(b)) = (without_hash(a), without_hash(b))
         && a == b
     {
         return Likeness::SymbolHash;
     }
-    let is_both = |test: fn(&str) -> bool| test(a) && test(b);
-    if is_both(is_date) {
+    let is_dated = |text, at| {
+        let (near, _) = around(text, at, |c| c.is_alphanumeric() || " :-".contains(c));
+        is_date(near)
+    };
+    if is_dated(a, a_at) && is_dated(b, b_at) {
         Likeness::Date
-    } else if is_path(a) || is_path(b) {
+    } else if is_in_path(a, a_at) || is_in_path(b, b_at) {
         Likeness::Path
     } else {
         Likeness::Other
@@ -253,6 +268,13 @@ fn without_hash(text: &str) -> Option<String> {
     let hash = text.get(at + 3..at + 19)?;
     let is_hash = hash.bytes().all(|byte| byte.is_ascii_hexdigit());
     is_hash.then(|| format!("{}{}", &text[..at], &text[at + 19..]))
+}
+
+/// Returns true if a place in a text is in a path: after its first separator.
+fn is_in_path(text: &str, at: usize) -> bool {
+    let (word, at) = around(text, at, |c| !c.is_whitespace());
+    let start = word.find(['/', '\\']);
+    start.is_some_and(|start| start < at.max(1) && is_path(&word[start..]))
 }
 
 /// Returns true if a text has a path of at least two parts.
@@ -282,10 +304,11 @@ fn is_date(text: &str) -> bool {
             .skip(1)
             .any(|rest| digits(rest.trim_start(), 1))
     });
+    let is_seconds = |word: &str| digits(word, 10) && word.len() == 10;
     shape.contains("0000-00-00")
         || shape.contains("00:00:00")
         || has_month
-        || digits(text.trim(), 10) && text.trim().len() == 10
+        || text.split([' ', ':', '-']).any(is_seconds)
 }
 
 /// Returns the package whose directory a path names: `ring 0.17.14` of cargo's registry, `ring` of a
@@ -373,6 +396,25 @@ mod tests {
             "_ZN1a17h0123456789abcde0E",
             "`_ZN1a17h0123456789abcdefE` at 0x19 in its headers, the hash of a symbol | \
              _ZN1a17h0123456789abcde0E",
+        );
+        // Texts of Rust programs stand beside each other.
+        check(
+            "hello/rustc/59807616/library/core",
+            "HELLO, loud/rustc/59807616/library/core",
+            "`hello/rustc/59807616/library/core` at 0x2 in its headers | HELLO, \
+             loud/rustc/59807616/library/core",
+        );
+        check(
+            "tv_sec: 1796032800, tv_nsec: 5/rustc/59807616/library",
+            "tv_sec: 1796032900, tv_nsec: 5/rustc/59807616/library",
+            "`tv_sec: 1796032800, tv_nsec: 5/rustc/59807616/library` at 0x11 in its headers, a date | \
+             tv_sec: 1796032900, tv_nsec: 5/rustc/59807616/library",
+        );
+        check(
+            "rustc version 1.95.0 (59807616e)/build/a",
+            "rustc version 1.96.0 (59807616e)/build/a",
+            "`rustc version 1.95.0 (59807616e)/build/a` at 0x13 in its headers | rustc version 1.96.0 \
+             (59807616e)/build/a",
         );
         check(
             "\u{1}\u{2}",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::ValueEnum as _;
 
+use crate::build::cargo_call::toml_text;
 use crate::build::look::options::{self, RunOptions};
 use crate::build::look::session::Session;
 use crate::build::plan::Plan;
@@ -15,9 +16,10 @@ use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::asked::Asked;
 use crate::project::linker::{LinkerChoice, LinkerKind};
-use crate::project::look::context;
+use crate::project::look::context::{self, WORKSPACE_UNREADABLE};
 use crate::project::path_template::JSON_NAME;
 use crate::project::selection_flags::Selection;
+use crate::project::workspace::Workspace;
 use crate::ship::reproduce::difference::{Likeness, difference};
 use crate::ship::reproduce::{NOT_REPRODUCED, REPRODUCE_UNFIT, tools};
 use crate::tree;
@@ -25,18 +27,17 @@ use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 use crate::tree::source::{GIT_LIMIT, Source, git};
 use crate::verify::finding::{Finding, finding};
 
-/// Programs that one call builds again.
-#[derive(Default)]
+/// Programs that one call builds again: those of one record.
 pub struct Group<'a> {
-    records: BTreeMap<&'a str, &'a TargetRecord>,
+    /// How they were built.
+    record: &'a TargetRecord,
+    /// Records of the parts of universal programs.
+    slices: Vec<&'a TargetRecord>,
     artifacts: Vec<&'a Artifact>,
-    /// True if one of them has the list of its packages.
-    is_listed: bool,
 }
 
-/// What the programs of a group have in common: commit, profile, features, and whether the build was
-/// reproducible.
-pub type GroupKey<'a> = (&'a str, &'a str, &'a [String], bool);
+/// What distinguishes groups: commit, profile, ID of the record.
+pub type GroupKey<'a> = (&'a str, &'a str, &'a str);
 
 /// Builds all programs of a tree again, and returns a finding for each that has other bytes. The
 /// workspace is the one here, which must have the commits.
@@ -55,23 +56,18 @@ pub fn reproduce(
         Problem::new(REPRODUCE_UNFIT, message)
             .help("name a staged tree, an archive unpacked: `cargo xpkg verify --reproduce DIR`")
     })?;
-    let is_listed = |artifact: &Artifact| {
-        let binary = artifact.binary.as_ref();
-        binary.is_some_and(|binary| binary.auditable)
-    };
-    let groups = groups(&manifest, is_listed)?;
+    let groups = groups(&manifest)?;
     let options = options::cargo_options(host, None);
     let named = options::manifest_path(host, manifest_path)?;
     let project = context::workspace(host, &options, named.as_deref())?;
-    let root = &project.workspace.root;
     let scratch = host.scratch()?;
     let scratch = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
-    let checkout = Checkout::clone(host, root, scratch)?;
+    let checkout = Checkout::clone(host, &project.workspace, scratch)?;
     let mut findings = Vec::new();
     for (at, (key, group)) in groups.iter().enumerate() {
         checkout.move_to(host, key.0)?;
         let place = scratch.join(format!("build-{at}"));
-        let rebuilt = rebuild(host, key, group, &checkout.workspace, &place)?;
+        let rebuilt = rebuild(host, key, group, &checkout, &place)?;
         for artifact in &group.artifacts {
             let path = tree.join(&artifact.path);
             let mine = || host.read(&path).map(Some);
@@ -85,15 +81,11 @@ pub fn reproduce(
     Ok(findings)
 }
 
-/// Sorts the programs of a tree by the builds that make them. `is_listed` tells whether a program has
-/// the list of its packages.
+/// Sorts the programs of a tree by the builds that make them.
 ///
 /// # Errors
 /// `reproduce-unfit`: the commit of one is not known, or had changes.
-pub fn groups<'a>(
-    manifest: &'a Manifest,
-    is_listed: impl Fn(&Artifact) -> bool,
-) -> Result<BTreeMap<GroupKey<'a>, Group<'a>>> {
+pub fn groups(manifest: &Manifest) -> Result<BTreeMap<GroupKey<'_>, Group<'_>>> {
     let mut groups: BTreeMap<GroupKey, Group> = BTreeMap::new();
     for artifact in &manifest.artifacts {
         let unfit = |why: &str| {
@@ -116,12 +108,17 @@ pub fn groups<'a>(
         let key = (
             commit.as_str(),
             artifact.profile.as_str(),
-            artifact.features.as_slice(),
-            record.reproducible,
+            record.id.as_str(),
         );
-        let group = groups.entry(key).or_default();
-        group.records.insert(&record.target, record);
-        group.is_listed |= is_listed(artifact);
+        let slices = || {
+            let records = manifest.targets.iter();
+            records.filter(|part| record.slices.contains(&part.id))
+        };
+        let group = groups.entry(key).or_insert_with(|| Group {
+            record,
+            slices: slices().collect(),
+            artifacts: Vec::new(),
+        });
         group.artifacts.push(artifact);
     }
     Ok(groups)
@@ -131,18 +128,21 @@ pub fn groups<'a>(
 const GIT_LINK: &str = "160000 ";
 
 /// A clone of the workspace's repository in a directory of another length.
-pub struct Checkout {
+pub struct Checkout<'a> {
+    /// The workspace that was cloned.
+    original: &'a Workspace,
     top: Utf8PathBuf,
     /// Root of the workspace in it.
     pub workspace: Utf8PathBuf,
 }
 
-impl Checkout {
+impl<'a> Checkout<'a> {
     /// Clones the repository that contains a workspace, without its files.
     ///
     /// # Errors
     /// `reproduce-unfit`: git cannot.
-    pub fn clone(host: &Host, root: &Utf8Path, scratch: &Utf8Path) -> Result<Self> {
+    pub fn clone(host: &Host, original: &'a Workspace, scratch: &Utf8Path) -> Result<Self> {
+        let root = original.root.as_path();
         let ask = |args: &[&str]| asked(host, root, args);
         let top = ask(&["rev-parse", "--show-toplevel"])?;
         let below = ask(&["rev-parse", "--show-prefix"])?;
@@ -161,6 +161,7 @@ impl Checkout {
             .args([top.trim_end_matches('\n'), clone.as_str()]);
         answer(host, &call)?;
         Ok(Self {
+            original,
             workspace: clone.join(below.trim_end_matches('\n')),
             top: clone,
         })
@@ -169,7 +170,7 @@ impl Checkout {
     /// Checks a commit out, without what an earlier one left.
     ///
     /// # Errors
-    /// `reproduce-unfit`: it is not here, or has submodules.
+    /// `reproduce-unfit`: it is not here, or has submodules or no `Cargo.lock`.
     pub fn move_to(&self, host: &Host, commit: &str) -> Result<()> {
         let ask = |args: &[&str]| asked(host, &self.top, args);
         ask(&["checkout", "--quiet", "--force", "--detach", commit]).map_err(|problem| {
@@ -182,12 +183,25 @@ impl Checkout {
         let submodules = submodules.filter_map(|line| line.split_once('\t'));
         let submodules: Vec<String> = submodules.map(|(_, path)| path.to_owned()).collect();
         if submodules.is_empty() {
-            return Ok(());
+            return self.check_lock(host);
         }
         let message = "the commit has submodules, which are not cloned";
         Err(Problem::new(REPRODUCE_UNFIT, message)
             .note("found", submodules)
             .help("build the commit elsewhere yourself, and compare `MANIFEST.txt`"))
+    }
+
+    /// Checks that the commit says which packages are built.
+    fn check_lock(&self, host: &Host) -> Result<()> {
+        const LOCK: &str = "Cargo.lock";
+        if host.has_file(&self.workspace.join(LOCK)) {
+            return Ok(());
+        }
+        let message = "the commit has no `Cargo.lock`, which says what packages were built";
+        Err(Problem::new(REPRODUCE_UNFIT, message).help(
+            "commit it, and build the tree again: `git add --force Cargo.lock && git commit \
+             --message Cargo.lock`",
+        ))
     }
 }
 
@@ -215,27 +229,29 @@ fn answer(host: &Host, call: &crate::invocation::Invocation) -> Result<String> {
 /// Builds a group again, after its recorded tools were found here.
 ///
 /// # Errors
-/// `reproduce-unfit`: they are others. Those of a build.
+/// `reproduce-unfit`: they are others, or the clone lacks what the workspace needs. Those of a build.
 pub fn rebuild(
     host: &Host,
-    (_, profile, features, reproducible): &GroupKey,
+    (_, profile, _): &GroupKey,
     group: &Group,
-    workspace: &Utf8Path,
+    checkout: &Checkout,
     place: &Utf8Path,
 ) -> Result<Manifest, Failure> {
-    let names = |name: fn(&Artifact) -> &String| -> Vec<String> {
-        let names: BTreeSet<String> = group
-            .artifacts
-            .iter()
-            .map(|artifact| name(artifact).clone())
-            .collect();
-        names.into_iter().collect()
-    };
-    let targets = group.records.values().map(|record| match &record.glibc {
+    let record = group.record;
+    let selected = record.selection.as_ref().ok_or_else(|| {
+        let message = format!(
+            "the programs for `{}` cannot be built again: their record does not say what cargo was \
+             asked to build",
+            record.target
+        );
+        Problem::new(REPRODUCE_UNFIT, message).help("build the tree again: `cargo xpkg build`")
+    })?;
+    let target = match &record.glibc {
         Some(glibc) => format!("{}.{glibc}", record.target),
         None => record.target.clone(),
-    });
-    let waivers = group.records.values().flat_map(|record| &record.waivers);
+    };
+    let records = || std::iter::once(record).chain(group.slices.iter().copied());
+    let waivers = records().flat_map(|record| &record.waivers);
     let of_files = group
         .artifacts
         .iter()
@@ -245,34 +261,65 @@ pub fn rebuild(
         .map(|waiver| waiver.code.clone())
         .filter(|code| options::acceptable(code).is_ok())
         .collect();
+    let target_dir = place.join("target");
+    // A directory for the intermediate files of all workspaces has those of the first build.
+    let build_dir = checkout.original.build_dir.as_ref();
+    let config = build_dir.map(|_| format!("build.build-dir={}", toml_text(target_dir.as_str())));
     let run = RunOptions {
-        targets: targets.collect(),
-        linker: linker(group.records.values().copied()),
+        targets: vec![target],
+        linker: linker(records()),
         out_dir: Some(place.join("tree")),
-        manifest_path: Some(workspace.join("Cargo.toml").into_std_path_buf()),
+        manifest_path: Some(checkout.workspace.join("Cargo.toml").into_std_path_buf()),
         selection: Selection {
-            packages: names(|artifact| &artifact.package),
+            packages: selected.packages.clone(),
             workspace: false,
             exclude: Vec::new(),
-            bins: names(|artifact| &artifact.bin),
-            features: features.to_vec(),
-            all_features: false,
-            no_default_features: true,
+            bins: selected.bins.clone(),
+            features: selected.features.clone(),
+            all_features: selected.all_features,
+            no_default_features: selected.no_default_features,
         },
         profile: (*profile).to_owned(),
         jobs: None,
         locked: true,
         offline: false,
         frozen: false,
-        target_dir: Some(place.join("target")),
-        config: Vec::new(),
+        target_dir: Some(target_dir),
+        config: config.into_iter().collect(),
         accept: accept.into_iter().collect(),
-        auditable: Asked::by_flag(group.is_listed),
-        reproducible: Asked::by_flag(*reproducible),
+        auditable: Asked::by_flag(selected.auditable),
+        reproducible: Asked::by_flag(record.reproducible),
         compiler_cache: None,
     };
-    let check = |session: &Session, plan: &Plan| check_tools(host, session, plan, group);
-    Ok(run::make(host, run, OnFailure::Stop, check)?.manifest)
+    let check = |session: &Session, plan: &Plan| {
+        let records: Vec<&TargetRecord> = records().collect();
+        check_tools(host, session, plan, checkout, &records)
+    };
+    match run::make(host, run, OnFailure::Stop, check) {
+        Ok(made) => Ok(made.manifest),
+        Err(failure) => Err(in_clone(failure)),
+    }
+}
+
+/// Puts the failure of a build in a clone into words of the checkout: the clone is gone when they
+/// are read.
+fn in_clone(failure: Failure) -> Failure {
+    let Failure::Problems(problems) = failure else {
+        return failure;
+    };
+    let problems = problems.into_iter().map(|problem| {
+        if problem.code != WORKSPACE_UNREADABLE {
+            return problem;
+        }
+        let message = "cargo cannot read the workspace in a clone of its repository";
+        let unfit = Problem::new(REPRODUCE_UNFIT, message);
+        let notes = problem.notes;
+        Problem { notes, ..unfit }.help(
+            "commit what the clone lacks: a path dependency outside of the repository, or a file \
+             that git ignores",
+        )
+    });
+    Failure::Problems(problems.collect())
 }
 
 /// Returns the linker that a flag or a variable chose; what files choose, they choose again.
@@ -287,13 +334,21 @@ fn linker<'a>(mut records: impl Iterator<Item = &'a TargetRecord>) -> Option<Lin
 }
 
 /// Refuses a second build by other tools.
-fn check_tools(host: &Host, session: &Session, plan: &Plan, group: &Group) -> Result<(), Failure> {
-    let places = session.places(host);
+fn check_tools(
+    host: &Host,
+    session: &Session,
+    plan: &Plan,
+    checkout: &Checkout,
+    records: &[&TargetRecord],
+) -> Result<(), Failure> {
+    // Variables may name files of the workspace that was cloned.
+    let places = session.places(host).with_checkout(checkout.original);
     let mut problems = Vec::new();
     for target in &plan.targets {
         let source = Source::default();
         let here = record(&session.facts, plan, target, &source, &places);
-        let Some(recorded) = group.records.get(target.target.triple()) else {
+        let mut records = records.iter();
+        let Some(recorded) = records.find(|record| record.target == here.target) else {
             continue;
         };
         let others = tools::others(recorded, &here);

@@ -297,3 +297,257 @@ fn a_commit_with_submodules_is_not_built_again() {
          build the commit elsewhere yourself, and compare `MANIFEST.txt`\n"
     );
 }
+
+/// Two programs and a package that both use. The features that one asks for are those of the other,
+/// too, if one call of cargo builds both.
+fn shared_features() -> Project {
+    let project = Project::empty();
+    project.write(".gitignore", "/target\n");
+    project.write(
+        "Cargo.toml",
+        "[workspace]\nresolver = \"3\"\nmembers = [\"one\", \"two\", \"common\"]\n\
+         [workspace.package]\nedition = \"2024\"\n",
+    );
+    let manifest = |name: &str, more: &str| {
+        format!(
+            "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition.workspace = true\n{more}"
+        )
+    };
+    project.write(
+        "common/Cargo.toml",
+        &manifest("common", "[features]\nloud = []\n"),
+    );
+    project.write(
+        "common/src/lib.rs",
+        "pub fn word() -> &'static str { if cfg!(feature = \"loud\") { \"LOUD\" } else { \"quiet\" } }\n",
+    );
+    for (name, default) in [
+        ("one", "default = [\"x\"]\nx = [\"common/loud\"]\n"),
+        ("two", ""),
+    ] {
+        let more =
+            format!("[dependencies]\ncommon = {{ path = \"../common\" }}\n[features]\n{default}");
+        project.write(&format!("{name}/Cargo.toml"), &manifest(name, &more));
+        project.write(
+            &format!("{name}/src/main.rs"),
+            "fn main() { println!(\"{}\", common::word()) }\n",
+        );
+    }
+    project.shell("cargo generate-lockfile --offline").ok();
+    project
+}
+
+#[test]
+fn programs_are_built_again_by_the_calls_that_built_them() {
+    let project = shared_features();
+    project.commit();
+    let build = |args: &str| {
+        let line = format!("build -q --reproducible --target {X86_MUSL} {args}");
+        project.xpkg(&line).ok();
+    };
+    let said = |name: &str| {
+        let program = project.path(&format!("target/xpkg/{X86_MUSL}/{name}/{name}"));
+        let printed = std::process::Command::new(program).output().unwrap();
+        String::from_utf8(printed.stdout).unwrap()
+    };
+    // One call: the features of one are those of the other.
+    build("");
+    assert_eq!(
+        (said("one"), said("two")),
+        ("LOUD\n".into(), "LOUD\n".into())
+    );
+    let run = project.xpkg("verify --reproduce").ok();
+    assert!(
+        run.stderr.contains("Rebuilt 2 programs, 0 differ"),
+        "{}",
+        run.stderr
+    );
+    let selection =
+        |at: usize| project.json("target/xpkg/manifest.json")["targets"][at]["selection"].clone();
+    assert_eq!(
+        selection(0),
+        serde_json::json!({ "packages": ["common", "one", "two"] })
+    );
+    // Two calls, one of them with a list of packages.
+    build("-p one --auditable");
+    build("-p two --no-default-features");
+    assert_eq!(
+        (said("one"), said("two")),
+        ("LOUD\n".into(), "quiet\n".into())
+    );
+    let mut selections = [selection(0), selection(1)];
+    selections.sort_by_key(ToString::to_string);
+    assert_eq!(
+        selections,
+        [
+            serde_json::json!({ "auditable": true, "packages": ["one"] }),
+            serde_json::json!({ "no_default_features": true, "packages": ["two"] }),
+        ]
+    );
+    let run = project.xpkg("verify --reproduce").ok();
+    assert!(
+        run.stderr.contains("Rebuilt 2 programs, 0 differ"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// A linker that was asked for is that of its target alone.
+#[test]
+fn each_target_is_built_again_by_its_own_linker() {
+    let project = Project::of("hello").with("x86_64-linux-gnu-gcc").with("cc");
+    project.write(".gitignore", "/target\n");
+    project.commit();
+    project
+        .xpkg(&format!("build -q --target {HOST} --linker native"))
+        .ok();
+    project.xpkg(&format!("build -q --target {X86_MUSL}")).ok();
+    let run = project.xpkg("verify --reproduce").ok();
+    assert!(
+        run.stderr.contains("Rebuilt 2 programs, 0 differ"),
+        "{}",
+        run.stderr
+    );
+}
+
+/// cargo's directory of intermediate files (`build.build-dir`) may be one for all workspaces.
+#[test]
+fn a_second_build_takes_nothing_of_the_first() {
+    let project = Project::empty();
+    let clock = "fn main() { println!(\"cargo::rustc-env=NOW={:?}\", std::time::SystemTime::now()); \
+                 println!(\"cargo::rerun-if-changed=build.rs\"); }\n";
+    for (path, text) in [
+        (
+            "clock/Cargo.toml",
+            "[package]\nname = \"clock\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
+        ),
+        ("clock/build.rs", clock),
+        ("clock/src/lib.rs", "pub const NOW: &str = env!(\"NOW\");\n"),
+    ] {
+        project.write(path, text);
+    }
+    let commit = "git init -q . && git add -A && git -c user.name=t -c user.email=t@t.invalid commit \
+                  -qm one --no-gpg-sign";
+    project.shell(&format!("cd clock && {commit}")).ok();
+    let clock = project.path("clock");
+    let manifest = format!(
+        "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[dependencies]\nclock = {{ \
+         git = \"file://{}\" }}\n",
+        clock.display()
+    );
+    project.write("app/Cargo.toml", &manifest);
+    project.write(
+        "app/src/main.rs",
+        "fn main() { println!(\"{}\", clock::NOW) }\n",
+    );
+    project.write("app/.gitignore", "/target\n");
+    let home = project.path("home");
+    let shared = project.path("shared");
+    let project = project
+        .env("CARGO_HOME", home.to_str().unwrap())
+        .env("CARGO_BUILD_BUILD_DIR", shared.to_str().unwrap());
+    project
+        .shell(&format!("cd app && cargo generate-lockfile -q && {commit}"))
+        .ok();
+    let at = "--manifest-path app/Cargo.toml";
+    project
+        .xpkg(&format!("build -q --target {X86_MUSL} {at}"))
+        .ok();
+    assert!(shared.join(X86_MUSL).exists());
+    let run = project.xpkg(&format!("verify --reproduce app/target/xpkg {at}"));
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(
+        run.stderr.contains("Rebuilt 1 program, 1 differ"),
+        "{}",
+        run.stderr
+    );
+    assert!(run.stdout.contains("a date"), "{}", run.stdout);
+}
+
+#[test]
+fn the_directory_of_intermediate_files_has_a_name() {
+    let project = Project::of("hello");
+    project.write("build.rs", WRITES);
+    project.write("src/main.rs", INCLUDES);
+    let cache = project.path("cache");
+    for directory in [None, Some(cache.to_str().unwrap())] {
+        let variables: Vec<(&str, &str)> = directory
+            .map(|directory| ("CARGO_BUILD_BUILD_DIR", directory))
+            .into_iter()
+            .collect();
+        let line = format!("build -q --reproducible --target {X86_MUSL}");
+        project.xpkg_with(&variables, &line).ok();
+        let program = project.path(&format!("target/xpkg/{X86_MUSL}/hello/hello"));
+        let printed = std::process::Command::new(program).output().unwrap();
+        let printed = String::from_utf8(printed.stdout).unwrap();
+        assert!(
+            printed.starts_with(&format!("/build/target/{X86_MUSL}/release/build/hello-"))
+                || printed.starts_with("/build/target/release/build/hello-"),
+            "{printed}"
+        );
+    }
+}
+
+const WRITES: &str = "fn main() {\n    let out = std::env::var(\"OUT_DIR\").unwrap();\n    \
+                      std::fs::write(format!(\"{out}/g.rs\"), \"fn place() -> &'static str { file!() \
+                      }\").unwrap();\n}\n";
+const INCLUDES: &str =
+    "include!(concat!(env!(\"OUT_DIR\"), \"/g.rs\"));\nfn main() { println!(\"{}\", place()) }\n";
+
+/// Variables may name files of the workspace, and mean the same for its clone.
+#[test]
+fn a_flag_that_names_the_workspace_is_the_same_flag() {
+    let project = Project::of("hello");
+    project.write(".gitignore", "/target\n");
+    project.write("native/.keep", "");
+    project.commit();
+    let flags = format!("-Lnative={}", project.path("native").display());
+    let project = project.env("RUSTFLAGS", &flags);
+    project
+        .xpkg(&format!("build -q --reproducible --target {X86_MUSL}"))
+        .ok();
+    let run = project.xpkg("verify --reproduce").ok();
+    assert!(
+        run.stderr.contains("Rebuilt 1 program, 0 differ"),
+        "{}",
+        run.stderr
+    );
+}
+
+#[test]
+fn what_a_clone_lacks_is_no_clones_problem() {
+    let project = Project::of("hello");
+    project.write(".gitignore", "/target\n/Cargo.lock\n/part\n");
+    project.commit();
+    let build = format!("build -q --target {X86_MUSL}");
+    project.xpkg(&build).ok();
+    assert_eq!(
+        project.xpkg("verify --reproduce").stderr,
+        "error[reproduce-unfit]: the commit has no `Cargo.lock`, which says what packages were built\n  \
+         help: commit it, and build the tree again: `git add --force Cargo.lock && git commit --message \
+         Cargo.lock`\n"
+    );
+    project.append("Cargo.toml", "[dependencies]\npart = { path = \"part\" }\n");
+    project.write(
+        "part/Cargo.toml",
+        "[package]\nname = \"part\"\nversion = \"0.1.0\"\nedition = \"2024\"\n",
+    );
+    project.write("part/src/lib.rs", "");
+    project.write(".gitignore", "/target\n/part\n");
+    project
+        .shell("cargo metadata --format-version 1 --offline")
+        .ok();
+    std::fs::remove_dir_all(project.path(".git")).unwrap();
+    project.commit();
+    project.xpkg(&build).ok();
+    let said = project.xpkg("verify --reproduce").stderr;
+    assert!(
+        said.starts_with(
+            "error[reproduce-unfit]: cargo cannot read the workspace in a clone of its repository\n"
+        ) && said.ends_with(
+            "help: commit what the clone lacks: a path dependency outside of the repository, or a file \
+             that git ignores\n"
+        ),
+        "{said}"
+    );
+}

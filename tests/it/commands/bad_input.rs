@@ -341,7 +341,7 @@ fn manifests_of_a_tree_that_do_not_hold() {
 exit 1
 --- stderr
      Linking x86_64-unknown-linux-gnu with native: the target is the host's own triple
-error[tree-unreadable]: cannot read `[ROOT]/target/xpkg/manifest.json`: EOF while parsing an object at line 58 column 6
+error[tree-unreadable]: cannot read `[ROOT]/target/xpkg/manifest.json`: EOF while parsing a string at line 61 column 14
   help: use the xpkg that wrote it, or remove the tree by hand and build again
 
 "#]]

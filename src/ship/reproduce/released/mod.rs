@@ -59,15 +59,6 @@ pub fn manifest(document: &Document, statement: &Statement) -> Result<Manifest, 
     Ok(Manifest::new(chosen.records.clone(), artifacts))
 }
 
-/// Returns true if the programs of a build have the list of their packages: it has an SBOM.
-pub fn is_listed(document: &Document, artifact: &Artifact) -> bool {
-    document.files.iter().any(|file| {
-        file.kind == FileKind::Sbom
-            && file.package.as_ref() == Some(&artifact.package)
-            && file.target.as_ref() == Some(&artifact.target)
-    })
-}
-
 /// Returns what differs between two releases: path, digest in the first, digest in the second. What
 /// is made of other files is not named beside them: archives beside programs, installers beside
 /// archives.

@@ -9,7 +9,7 @@ use crate::build::look::options;
 use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::project::look::context;
-use crate::ship::reproduce::released::{differences, is_listed, is_same_statement, manifest};
+use crate::ship::reproduce::released::{differences, is_same_statement, manifest};
 use crate::ship::reproduce::run::{Checkout, compared, groups, is_same, rebuild};
 use crate::ship::reproduce::{NOT_REPRODUCED, REPRODUCE_UNFIT};
 use crate::tree::manifest::{Artifact, Manifest};
@@ -50,19 +50,19 @@ pub fn reproduce(
             .help("release it with its provenance: remove `provenance = false`")
     })?;
     let manifest = manifest(&document, &statement).map_err(|why| unfit(directory, &why))?;
-    let groups = groups(&manifest, |artifact| is_listed(&document, artifact))?;
+    let groups = groups(&manifest)?;
     let options = options::cargo_options(host, None);
     let named = options::manifest_path(host, manifest_path)?;
     let project = context::workspace(host, &options, named.as_deref())?;
     let scratch = host.scratch()?;
     let scratch = Utf8Path::from_path(scratch.path()).unwrap_or(Utf8Path::new("/tmp"));
-    let checkout = Checkout::clone(host, &project.workspace.root, scratch)?;
+    let checkout = Checkout::clone(host, &project.workspace, scratch)?;
     let mut trees = Vec::new();
     let mut manifests = Vec::new();
     for (at, (key, group)) in groups.iter().enumerate() {
         checkout.move_to(host, key.0)?;
         let place = scratch.join(format!("build-{at}"));
-        manifests.push(rebuild(host, key, group, &checkout.workspace, &place)?);
+        manifests.push(rebuild(host, key, group, &checkout, &place)?);
         trees.push(place.join("tree"));
     }
     let place = scratch.join("release");
