@@ -12,7 +12,8 @@ use crate::toolchain::facts::Facts;
 use crate::toolchain::probe::report::Report;
 use crate::toolchain::program::Program;
 use crate::tree::manifest::{
-    ImageRecord, Platform, ProgramRecord, RustcRecord, TargetRecord, Toolchain, Waiver,
+    ImageRecord, Platform, ProgramRecord, RustcRecord, SelectionRecord, TargetRecord, Toolchain,
+    Waiver,
 };
 use crate::tree::source::Source;
 use crate::verify::expected::Expected;
@@ -130,6 +131,13 @@ impl Places {
         }
     }
 
+    /// Returns the digest of rustflags; `None` if records have none of them.
+    fn flags(&self, flags: &[String]) -> Option<String> {
+        let flags = flags.iter().filter(|flag| self.is_kept(flag));
+        let flags: Vec<String> = flags.map(|flag| self.named(flag)).collect();
+        (!flags.is_empty()).then(|| digest::sha256(flags.join("\n").as_bytes()))
+    }
+
     /// Returns a report with a digest in place of the flags. They are the user's, as the variables
     /// are, and the manifest is published: `-DTOKEN=…`.
     fn report(&self, report: Report) -> Report {
@@ -181,7 +189,11 @@ pub fn record(
             .as_ref()
             .map(|oldest| oldest.version.clone()),
         slices: Vec::new(),
-        selection: Some(plan.selection.clone()),
+        selection: Some(SelectionRecord {
+            profile: profile(facts),
+            rustflags: places.flags(&facts.of(&target.target).rustflags),
+            ..plan.selection.clone()
+        }),
         source: source.clone(),
         rustc: RustcRecord {
             release: rustc.release.clone(),
@@ -221,6 +233,15 @@ pub fn record(
             })
             .collect(),
     }
+}
+
+/// Returns the digest of the settings of cargo's profile; `None` if there are none.
+fn profile(facts: &Facts) -> Option<String> {
+    let settings = facts.profile_settings.iter();
+    let lines: Vec<String> = settings
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
+    (!lines.is_empty()).then(|| digest::sha256(lines.join("\n").as_bytes()))
 }
 
 /// Returns the record of universal programs, without an ID; `None` if there are no records of their

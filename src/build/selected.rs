@@ -31,5 +31,7 @@ pub fn selection_record(packages: &[String], settings: &Settings) -> SelectionRe
         all_features: *all_features,
         no_default_features: *no_default_features,
         auditable: settings.auditable,
+        profile: None,
+        rustflags: None,
     }
 }

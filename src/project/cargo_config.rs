@@ -31,8 +31,12 @@ const COMPILER_PREFIXES: &[&str] = &[
     "CRATE_CC",
     "CXX",
     "HOST_",
+    "JEMALLOC",
+    "MACOSX_DEPLOYMENT_TARGET",
     "PKG_CONFIG",
     "RANLIB",
+    "SDKROOT",
+    "SOURCE_DATE_EPOCH",
     "TARGET_",
 ];
 

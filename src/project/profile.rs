@@ -4,7 +4,7 @@
 //! Pure: the input is the `[profile]` tables of cargo's configuration and of the workspace's
 //! manifest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::Table;
 
@@ -135,6 +135,34 @@ impl Profiles {
         scopes.filter_map(flags).collect()
     }
 
+    /// Returns the settings of a profile with those that it inherits, by their keys:
+    /// `package.ring.opt-level`.
+    pub fn effective(&self, profile: &str) -> BTreeMap<String, String> {
+        let lineage = self.lineage(profile);
+        let tables = self.arguments.iter().chain(&self.files);
+        let of_tables = tables.flat_map(|table| {
+            let profiles = lineage.iter().filter_map(|name| table.get(name));
+            profiles.flat_map(|profile| leaves(profile, &[]))
+        });
+        let of_variables = self.variables.keys().filter_map(|variable| {
+            let key = lineage.iter().find_map(|name| {
+                let prefix = format!("CARGO_PROFILE_{}_", name.to_uppercase().replace('-', "_"));
+                variable.strip_prefix(&prefix)
+            })?;
+            let key = key.to_lowercase().replace('_', "-");
+            Some(match key.strip_prefix("build-override-") {
+                Some(rest) => vec!["build-override".to_owned(), rest.to_owned()],
+                None => vec![key],
+            })
+        });
+        let paths: BTreeSet<Vec<String>> = of_tables.chain(of_variables).collect();
+        let settings = paths.iter().filter_map(|path| {
+            let keys: Vec<&str> = path.iter().map(String::as_str).collect();
+            Some((path.join("."), self.find(profile, &keys)?))
+        });
+        settings.filter(|(key, _)| key != "inherits").collect()
+    }
+
     /// Returns the value of a profile, or of the first profile that it inherits from. Arguments
     /// have precedence over variables, and variables over files.
     fn find(&self, profile: &str, path: &[&str]) -> Option<String> {
@@ -184,11 +212,23 @@ fn lookup(tables: &[Table], profile: &str, path: &[&str]) -> Option<String> {
     tables.iter().find_map(|table| {
         let start = table.get(profile)?;
         let value = path.iter().try_fold(start, |value, key| value.get(key))?;
-        value
-            .as_str()
-            .map(str::to_owned)
-            .or_else(|| value.as_integer().map(|level| level.to_string()))
+        match value {
+            toml::Value::String(text) => Some(text.clone()),
+            toml::Value::Table(_) => None,
+            other => Some(other.to_string()),
+        }
     })
+}
+
+/// Returns the paths of all values in a table that are no tables.
+fn leaves(value: &toml::Value, path: &[String]) -> Vec<Vec<String>> {
+    let toml::Value::Table(table) = value else {
+        return vec![path.to_vec()];
+    };
+    let inner = table.iter();
+    inner
+        .flat_map(|(key, value)| leaves(value, &[path, &[key.clone()]].concat()))
+        .collect()
 }
 
 #[cfg(test)]
@@ -211,6 +251,37 @@ mod tests {
             files: vec![text.parse().unwrap()],
             ..Profiles::default()
         }
+    }
+
+    #[test]
+    fn settings_come_from_the_place_of_the_highest_precedence() {
+        let profiles = Profiles {
+            arguments: vec!["[release]\nlto = true".parse().unwrap()],
+            variables: [
+                ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+                ("CARGO_PROFILE_RELEASE_BUILD_OVERRIDE_DEBUG", "2"),
+                ("CARGO_PROFILE_DEV_DEBUG", "0"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+            files: vec![
+                "[release]\nopt-level = 2\nlto = 'thin'\n[tiny]\ninherits = 'release'\nstrip = \
+                 true\n[dev]\ndebug = 1\n[release.package.ring]\nopt-level = 3"
+                    .parse()
+                    .unwrap(),
+            ],
+        };
+        let shown = |profile: &str| {
+            let settings = profiles.effective(profile);
+            let settings = settings.iter().map(|(key, value)| format!("{key}={value}"));
+            settings.collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(
+            shown("tiny"),
+            "build-override.debug=2 lto=true opt-level=1 package.ring.opt-level=3 strip=true"
+        );
+        assert_eq!(shown("dev"), "debug=0");
+        assert_eq!(shown("other"), "");
     }
 
     fn check(text: &str, profile: &str, expected: &str) {

@@ -29,6 +29,8 @@ use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};
 /// Everything that `toolchain` and `plan` decide by.
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
+    /// Settings of cargo's profile, by their keys.
+    pub profile_settings: BTreeMap<String, String>,
     pub rustc: Rustc,
     /// Path of this program, for scripts that start it; `None` where scripts cannot be started.
     pub own_program: Option<Utf8PathBuf>,

@@ -174,6 +174,12 @@ pub struct SelectionRecord {
     /// True if lists of packages were added to the programs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub auditable: bool,
+    /// Digest of the settings of cargo's profile; `None` if it has its defaults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
+    /// Digest of the rustflags; `None` if there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rustflags: Option<String>,
 }
 
 /// Platform in OCI's notation.
@@ -525,7 +531,12 @@ impl SelectionRecord {
             all_features: _,
             no_default_features: _,
             auditable: _,
+            profile,
+            rustflags,
         } = self;
+        for digest in profile.iter().chain(rustflags) {
+            must(is_hex(digest, 64), place, digest, "64 hex digits")?;
+        }
         let names = packages.iter().chain(bins).chain(features);
         for name in names {
             let is_name = !name.starts_with('-') && is_word(name, SELECTED);

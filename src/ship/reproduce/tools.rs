@@ -51,9 +51,28 @@ pub fn others(recorded: &TargetRecord, here: &TargetRecord) -> Vec<String> {
         .filter(|(old, new)| old != new)
         .map(|(old, new)| format!("it was built by {old}, here is {new}"))
         .collect();
+    let settings = |record: &TargetRecord| {
+        let selection = record.selection.as_ref();
+        let digests = selection.map(|selection| (&selection.profile, &selection.rustflags));
+        let (profile, rustflags) = digests.unwrap_or((&None, &None));
+        let probes = record.toolchain.probes.as_ref();
+        [
+            ("the settings of cargo's profile", profile.clone()),
+            ("the rustflags", rustflags.clone()),
+            (
+                "the flags of the C compiler",
+                probes.map(|report| report.flags.join(" ")),
+            ),
+        ]
+    };
+    let pairs = settings(recorded).into_iter().zip(settings(here));
+    let differing = pairs.filter(|((_, old), (_, new))| old != new);
+    others.extend(differing.map(|((what, _), _)| format!("{what} were others")));
     let names = old.variables.keys().chain(new.variables.keys());
     let mut names: Vec<&String> = names
         .filter(|name| old.variables.get(*name) != new.variables.get(*name))
+        // The rustflags, which have a line of their own.
+        .filter(|name| *name != "CARGO_ENCODED_RUSTFLAGS")
         .collect();
     names.sort_unstable();
     names.dedup();
@@ -71,6 +90,7 @@ pub fn others(recorded: &TargetRecord, here: &TargetRecord) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::target::Target;
+    use crate::tree::manifest::SelectionRecord;
 
     #[test]
     fn each_tool_that_is_another_is_named() {
@@ -93,11 +113,19 @@ mod tests {
         variables.insert("CC_x".to_owned(), digest("c"));
         variables.remove("GONE");
         variables.insert("NEW".to_owned(), digest("d"));
+        recorded.selection = Some(SelectionRecord::default());
+        here.selection = Some(SelectionRecord {
+            profile: Some(digest("e")),
+            rustflags: Some(digest("f")),
+            ..SelectionRecord::default()
+        });
         assert_eq!(
             others(&recorded, &here),
             [
                 "it was built by rustc 1.95.0 (unknown) on , here is rustc 1.96.0 (unknown) on ",
                 "it was built by `rust-lld`, here is `rust-lld` (22)",
+                "the settings of cargo's profile were others",
+                "the rustflags were others",
                 "`CC_x` had another value",
                 "`GONE` was set, and is not here",
                 "`NEW` was not set, and is here",

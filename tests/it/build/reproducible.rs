@@ -248,9 +248,14 @@ fn what_cannot_be_built_again_is_refused() {
     assert_eq!(
         run.stderr,
         "error[reproduce-unfit]: the tools for `x86_64-unknown-linux-musl` are others here\n  found: \
-         `CARGO_ENCODED_RUSTFLAGS` had another value\n  help: run it with the tools that built the \
+         the rustflags were others\n  help: run it with the tools that built the \
          tree; `cargo xpkg plan` shows those here\n"
     );
+    // With other settings of the profile, that the commit does not have.
+    let variable = [("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")];
+    let said = project.xpkg_with(&variable, "verify --reproduce").stderr;
+    let expected = "  found: the settings of cargo's profile were others\n";
+    assert!(said.contains(expected), "{said}");
     // The commit is in another checkout.
     std::fs::remove_dir_all(project.path(".git")).unwrap();
     project.commit();
