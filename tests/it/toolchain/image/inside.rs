@@ -568,3 +568,86 @@ error[no-linker]: no linker found for `aarch64-unknown-linux-gnu`
 "#]]
     );
 }
+
+/// pkg-config is that of the image, with the variables of the build there. The image has the library
+/// for its own processor.
+#[test]
+fn libraries_of_the_system_are_looked_up_in_the_image() {
+    on_each_engine(|engine| {
+        let needs_alsa = |target: &str, more: &str| {
+            let project = engine.project("hello");
+            project.append(
+                "Cargo.toml",
+                &format!(
+                    "[dependencies]\nalsa-sys = {{ path = \"alsa-sys\" }}\n\
+                     [workspace.metadata.xpkg.target.{target}]\nimage = \"{}\"\n{more}",
+                    engine.tag("gcc12:1")
+                ),
+            );
+            project.write(
+                "alsa-sys/Cargo.toml",
+                "[package]\nname = \"alsa-sys\"\nversion = \"0.4.0\"\nedition = \"2024\"\nlinks = \
+                 \"alsa\"\n",
+            );
+            project.write("alsa-sys/src/lib.rs", "");
+            project.write("alsa-sys/build.rs", "fn main() {}");
+            project.xpkg(&format!("image pin --target {target}")).ok();
+            project
+        };
+        let project = needs_alsa(HOST, "");
+        let run = project
+            .xpkg(&format!("plan --linker image --target {HOST}"))
+            .ok();
+        assert!(
+            run.stdout
+                .contains("  libraries   alsa-sys 0.4.0: alsa 1.2.8\n"),
+            "{}",
+            run.stdout
+        );
+        // pkg-config finds nothing there.
+        let project = needs_alsa(HOST, "passthrough = [\"PKG_CONFIG_LIBDIR=/none\"]\n");
+        let run = project.xpkg(&format!("plan --linker image --target {HOST}"));
+        check!(
+            engine.text(&run),
+            str![[r#"
+exit 1
+--- stderr
+error[system-library-missing]: pkg-config does not find `alsa` for `x86_64-unknown-linux-gnu`, and alsa-sys 0.4.0 does not build without it
+  cause: Package alsa was not found in the pkg-config search path.
+  help: add it with `pre-build = ["apt-get update && apt-get install --yes libasound2-dev"]`, then `cargo xpkg image pin`
+  help: or use an image that has it for the target
+
+"#]]
+        );
+        // The container that asks has no files of this machine.
+        let more = "passthrough = [\"PKG_CONFIG_PATH\"]\n";
+        let project = needs_alsa(HOST, more);
+        let place = project.path("libraries");
+        let variables = [("PKG_CONFIG_PATH", place.to_str().unwrap())];
+        let line = format!("plan --linker image --target {HOST}");
+        let run = project.xpkg_with(&variables, &line).ok();
+        assert!(
+            run.stdout.contains(&format!(
+                "not checked: alsa-sys 0.4.0 (pkg-config reads `{}`, which the image does not have)",
+                place.display()
+            )),
+            "{}",
+            run.stdout
+        );
+        // Of another processor.
+        let project = needs_alsa(ARM_GNU, "");
+        let run = project.xpkg(&format!("plan --target {ARM_GNU}"));
+        check!(
+            engine.text(&run),
+            str![[r#"
+exit 1
+--- stderr
+error[system-library-missing]: pkg-config does not find `alsa` for `aarch64-unknown-linux-gnu`, and alsa-sys 0.4.0 does not build without it
+  cause: Package alsa was not found in the pkg-config search path.
+  help: add it with `pre-build = ["dpkg --add-architecture arm64 && apt-get update && apt-get install --yes libasound2-dev:arm64"]`, then `cargo xpkg image pin`
+  help: or use an image that has it for the target
+
+"#]]
+        );
+    });
+}
