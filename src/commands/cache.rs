@@ -120,6 +120,7 @@ fn print_key(host: &Host, args: CacheKeyArgs) -> Result<(), Failure> {
     let format = run.message_format;
     let session = Session::look(host, run.options(), PullPolicy::Never)?;
     let plan = session.plan()?;
+    prune::check_build_dir(&session.request.project.workspace)?;
     let cache = cache_dir(&session.request.project.workspace);
     let key = key::key(look::targets(host, &session, &plan)?);
     let records = look::records(host, &cache)?;
@@ -176,6 +177,7 @@ fn prune(host: &Host, args: CachePruneArgs) -> Result<(), Failure> {
     } = RunRequest::resolve(host, run)?;
     let requests = settings.requests.iter().filter(|_| is_narrowed);
     let target: Vec<String> = requests.map(|request| request.target.to_string()).collect();
+    prune::check_build_dir(&project.workspace)?;
     let target_dir = &project.workspace.target_dir;
     let cache = cache_dir(&project.workspace);
     // Before the records are read: a build that ends now writes its own.

@@ -31,7 +31,8 @@ pub const CACHE_LAYOUT: Code = code(&CodeInfo {
     name: "cache-layout",
     title: "cargo's layout of the target directory is unknown",
     cause: "This cargo writes its files in another layout than those that xpkg knows \
-            (`-Zbuild-dir-new-layout`), or the record was changed.",
+            (`-Zbuild-dir-new-layout`), `build.build-dir` of its configuration names another \
+            directory for them, or the record was changed.",
     detection: "A file of a dependency in cargo's messages is neither in `deps` nor in \
                 `build/NAME-HASH`.",
     fix: "Do without pruning, and report it.",

@@ -11,12 +11,29 @@ use serde::Serialize;
 use crate::build::cache::used::{self, Used};
 use crate::build::cache::{CACHE_LAYOUT, CACHE_UNRECORDED};
 use crate::problem::{Problem, Result};
+use crate::project::workspace::Workspace;
 
 /// Help where nothing can be pruned.
 const WITHOUT: &str = "do without pruning: the cache is larger, and serves as well";
 
 /// Units of dependencies that stay, by directory of a profile.
 pub type Kept = BTreeMap<Utf8PathBuf, BTreeSet<String>>;
+
+/// Checks that cargo's intermediate files are in the target directory, which caches are of.
+///
+/// # Errors
+/// `cache-layout`: `build.build-dir` names another directory.
+pub fn check_build_dir(workspace: &Workspace) -> Result<()> {
+    let Some(directory) = &workspace.build_dir else {
+        return Ok(());
+    };
+    let message = format!(
+        "cargo's intermediate files are in `{directory}` (`build.build-dir`), not in the target \
+         directory"
+    );
+    Err(Problem::new(CACHE_LAYOUT, message)
+        .help("remove `build.build-dir` from cargo's configuration, and `CARGO_BUILD_BUILD_DIR`"))
+}
 
 /// Returns the units that recorded builds of these targets used; of all, if `targets` is empty.
 ///

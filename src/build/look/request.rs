@@ -13,7 +13,7 @@ use crate::host::shell::Verbosity;
 use crate::invocation::quote;
 use crate::problem::code::Code;
 use crate::problem::{Failure, Problem, Result};
-use crate::project::cargo_config::CONFIG_IGNORED;
+use crate::project::cargo_config::{CARGO_CONFIG, CONFIG_IGNORED};
 use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::config::{Config, TargetConfig};
 use crate::project::cross_toml::without_image;
@@ -93,6 +93,7 @@ impl RunRequest {
         let named = settings::named_targets(&targets, variables.targets.as_deref());
         let config = with_cross_toml(host, &project, config, &named, CrossTargets::Requested)?;
         context::configured_rustc(host, &mut project, &cargo_config)?;
+        check_path(&cargo_config)?;
         let extra_config =
             cargo_config::more_configuration(host, &project.workspace, &cargo_options.config)?;
         let overrides = CliOverrides {
@@ -250,6 +251,17 @@ fn cargo_args(
         },
         color: host.shell.color.map(str::to_owned),
     }
+}
+
+/// Checks that cargo starts rustc with the PATH that it gets: xpkg's linkers are found by name.
+fn check_path(config: &cargo_config2::Config) -> Result<()> {
+    if !config.env.get("PATH").is_some_and(|value| value.force) {
+        return Ok(());
+    }
+    let message =
+        "cargo's configuration sets `env.PATH` with `force`, and xpkg adds directories to PATH";
+    Err(Problem::new(CARGO_CONFIG, message)
+        .help("remove `force`, or set PATH where cargo is started"))
 }
 
 /// Selects packages and bins and resolves the settings; reports the problems of both together.

@@ -105,6 +105,10 @@ const EMPTY_LIBRARIES: &[&str] = &[
     "m", "rt", "pthread", "crypt", "util", "xnet", "resolv", "dl",
 ];
 
+/// Libraries of GCC that Rust's standard library replaces: it contains the functions that compilers
+/// call (compiler_builtins), and LLVM's unwinder.
+const COMPILER_LIBRARIES: &[&str] = &["gcc", "gcc_eh"];
+
 /// An argument that a bare lld cannot follow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
@@ -262,7 +266,8 @@ fn check_pie(args: &[String], static_pie: bool) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Removes each library that is empty in musl and that no directory of the link has.
+/// Removes each library that is empty in musl, or that Rust replaces, and that no directory of the link
+/// has.
 fn without_empty_libraries(args: Vec<String>, has: &dyn Fn(&str, &str) -> bool) -> Vec<String> {
     let directories: Vec<String> = values(&args, &["-L", "--library-path", "-library-path"])
         .map(|(_, _, value)| value)
@@ -278,7 +283,8 @@ fn without_empty_libraries(args: Vec<String>, has: &dyn Fn(&str, &str) -> bool) 
                 .strip_prefix(":lib")
                 .and_then(|file| file.strip_suffix(".a"));
             let name = exact.unwrap_or(value);
-            EMPTY_LIBRARIES.contains(&name) && !is_there(name)
+            let is_replaced = EMPTY_LIBRARIES.contains(&name) || COMPILER_LIBRARIES.contains(&name);
+            is_replaced && !is_there(name)
         })
         .map(|(first, last, _)| (first, last))
         .collect();
@@ -447,6 +453,7 @@ mod tests {
             "a.o -lz -lc",
         );
         check("a.o -L/has -ldl -lm", "a.o -L/has -ldl");
+        check("a.o -lgcc -l gcc_eh -lgcc_s", "a.o -lgcc_s");
         check("a.o -L /has -l dl", "a.o -L /has -l dl");
         check(
             "a.o --library-path=/has -ldl",

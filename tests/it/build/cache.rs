@@ -228,3 +228,22 @@ fn a_key_moves_with_what_it_is_made_of() {
     assert_eq!(json["targets"][0]["target"], X86_MUSL);
     assert_eq!(json["directories"][2], "target/xpkg-cache");
 }
+
+#[test]
+fn a_directory_of_its_own_for_intermediate_files_is_refused() {
+    let project = with_c();
+    let place = project.path("elsewhere");
+    let variables = [("CARGO_BUILD_BUILD_DIR", place.to_str().unwrap())];
+    for line in ["cache prune", "cache key --for github"] {
+        check!(
+            project.xpkg_with(&variables, line),
+            str![[r#"
+exit 1
+--- stderr
+error[cache-layout]: cargo's intermediate files are in `[ROOT]/elsewhere` (`build.build-dir`), not in the target directory
+  help: remove `build.build-dir` from cargo's configuration, and `CARGO_BUILD_BUILD_DIR`
+
+"#]]
+        );
+    }
+}

@@ -383,3 +383,22 @@ fn rustflags_are_read_as_rustc_reads_them() {
         ""
     );
 }
+
+#[test]
+fn a_path_that_cargo_replaces_is_refused() {
+    let project = Project::of("hello");
+    let path = "env.PATH = { value = '/usr/bin', force = FORCE }\n";
+    project.write(".cargo/config.toml", &path.replace("FORCE", "false"));
+    project.xpkg("plan").ok();
+    project.write(".cargo/config.toml", &path.replace("FORCE", "true"));
+    check!(
+        project.xpkg("plan"),
+        str![[r#"
+exit 1
+--- stderr
+error[cargo-config]: cargo's configuration sets `env.PATH` with `force`, and xpkg adds directories to PATH
+  help: remove `force`, or set PATH where cargo is started
+
+"#]]
+    );
+}

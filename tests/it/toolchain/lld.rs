@@ -49,6 +49,8 @@ fn libraries_that_musl_has_in_its_libc_need_no_file() {
         "cargo:rustc-link-arg=-lxnet",
         "cargo:rustc-link-arg=-lresolv",
         "cargo:rustc-link-arg=-lcrypt",
+        "cargo:rustc-link-arg=-lgcc",
+        "cargo:rustc-link-lib=gcc_eh",
     ]);
     // `dlopen` is called, as libloading does.
     project.append(
