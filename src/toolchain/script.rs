@@ -13,7 +13,7 @@ use crate::digest;
 use crate::invocation;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::program::Program;
-use crate::toolchain::tools::ToolFile;
+use crate::toolchain::tools::{Started, ToolFile};
 
 /// Returns the directory of the scripts below xpkg's generated files.
 pub fn directory(tools: &Utf8Path) -> Utf8PathBuf {
@@ -26,6 +26,7 @@ pub fn file(case: &TargetContext, name: &str, text: &str) -> ToolFile {
         path: directory(case.tools).join(name),
         text: format!("#!/bin/sh\n# Written by cargo xpkg.\n{text}"),
         program: true,
+        starts: None,
     }
 }
 
@@ -113,6 +114,11 @@ fn started_compiler(
         beside(&started)
     );
     let (name, file) = named(case, name, &text);
+    let starts = Some(Started {
+        path: path.to_owned(),
+        arguments: arguments.to_vec(),
+    });
+    let file = ToolFile { starts, ..file };
     let scripted = Program {
         program: name,
         machine: Some(case.target.gnu_name()),

@@ -73,6 +73,17 @@ pub struct ToolFile {
     pub text: String,
     /// True if it is executable.
     pub program: bool,
+    /// Program that it starts with arguments of its own, if it is a script that does nothing else.
+    pub starts: Option<Started>,
+}
+
+/// Program that a script starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Path of the program.
+    pub path: Utf8PathBuf,
+    /// Arguments that come before those of the caller.
+    pub arguments: Vec<String>,
 }
 
 impl ToolFile {
@@ -90,6 +101,7 @@ impl ToolFile {
             path: tools.join(format!("{:016x}", hasher.finish())).join(name),
             text,
             program,
+            starts: None,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::problem::{Problem, Result};
 use crate::project::linker::LinkerKind;
 use crate::project::workspace::tools_dir;
 use crate::toolchain::c_usage::CUsage;
+use crate::toolchain::candidate::Candidate;
 use crate::toolchain::facts::Zig;
 use crate::toolchain::image::lockfile::NAME;
 use crate::toolchain::image::look::store::read_lock;
@@ -25,14 +26,16 @@ use crate::toolchain::locked::{
     C_COMPILER, CXX_COMPILER, LockedTool, LockedToolchain, SCRIPT_COMPILER, TOOLCHAIN_CHANGED,
 };
 use crate::toolchain::look::programs;
+use crate::toolchain::probe::definition::version;
+use crate::toolchain::probe::linker::{CalledLinker, RustcsLld, called, link_arguments};
 use crate::toolchain::words::ToolWords;
 use crate::tree::source::Source;
 
 /// Time limit of a question to a compiler.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Programs that a C compiler starts.
-const PARTS: &[&str] = &["as", "cc1", "cc1plus", "collect2", "ld"];
+/// Programs that a C compiler starts, beside its linker.
+const PARTS: &[&str] = &["as", "cc1", "cc1plus", "collect2"];
 
 /// Files that a C compiler links into programs, or against whose symbol versions it links them.
 const OBJECTS: &[&str] = &[
@@ -189,17 +192,32 @@ pub fn toolchain(
         });
     }
     let linker = &candidate.linker;
+    let rustflags = &facts.of(&target.target).rustflags;
+    let lld = RustcsLld::by_default(&target.target, version(&facts.rustc.release), rustflags);
+    // As rustc orders them: the last one that names a linker is obeyed.
+    let started = candidate.started_by(&linker.program);
+    let scripts = started.iter().flat_map(|started| &started.arguments);
+    let arguments = scripts
+        .cloned()
+        .chain(
+            lld.iter()
+                .flat_map(|lld| reader.lld_arguments(lld, &facts.rustc.host)),
+        )
+        .chain(link_arguments(rustflags));
     tools.extend(reader.tool(
         "linker",
         &Named {
             program: linker.program.clone(),
             path: linker.path.clone(),
             arguments: Vec::new(),
+            others: arguments.collect(),
             version: named.linker.version.clone(),
             is_compiler: linker.machine.is_some(),
         },
     )?);
-    let words = |value: &str| facts.words(value);
+    let compiler = |value: &str, known: Option<&Utf8Path>, version: Option<String>| {
+        Named::compiler(facts.words(value), known, version).started_by(candidate)
+    };
     let usage = c_usage(session, target);
     let has_c = usage.as_ref().is_some_and(|usage| usage.present);
     let has_cxx = usage.is_some_and(|usage| usage.has_cxx());
@@ -213,7 +231,7 @@ pub fn toolchain(
         let version = named.c_compiler.as_ref();
         let version = version.and_then(|compiler| compiler.version.clone());
         let known = c_compiler.and_then(|compiler| compiler.path.as_deref());
-        tools.extend(reader.tool(C_COMPILER, &Named::compiler(words(cc), known, version))?);
+        tools.extend(reader.tool(C_COMPILER, &compiler(cc, known, version))?);
     }
     let settings = &facts.of(&target.target).settings;
     let by_user = settings.get("CXX").map(|setting| setting.value.as_str());
@@ -229,7 +247,7 @@ pub fn toolchain(
         .or(by_xpkg.map(|set| set.value.as_str()))
         .or(Some("c++").filter(|_| is_native));
     if let Some(cxx) = cxx.filter(|_| has_cxx) {
-        tools.extend(reader.tool(CXX_COMPILER, &Named::compiler(words(cxx), None, None))?);
+        tools.extend(reader.tool(CXX_COMPILER, &compiler(cxx, None, None))?);
     }
     // What it compiles may write sources, or compress and generate what is part of the program.
     if let Some(compiler) = &facts.host.compiler {
@@ -239,6 +257,7 @@ pub fn toolchain(
                 program: compiler.program.clone(),
                 path: compiler.path.clone(),
                 arguments: facts.host.arguments.clone(),
+                others: Vec::new(),
                 version: compiler.version.clone(),
                 is_compiler: compiler.machine.is_some(),
             },
@@ -258,6 +277,9 @@ struct Named {
     path: Option<Utf8PathBuf>,
     /// Arguments of every call.
     arguments: Vec<String>,
+    /// More of them, which are no part of the tool: of rustc, of rustflags, and of a script of xpkg's
+    /// own, whose name has a digest of them.
+    others: Vec<String>,
     version: Option<String>,
     /// True if it is asked for its parts.
     is_compiler: bool,
@@ -273,8 +295,21 @@ impl Named {
             path: path.map(Utf8Path::to_owned),
             program: words.program,
             arguments: words.args,
+            others: Vec::new(),
             version,
             is_compiler: true,
+        }
+    }
+
+    /// Returns what a script of the candidate starts in place of the script.
+    fn started_by(self, candidate: &Candidate) -> Self {
+        match candidate.started_by(&self.program) {
+            Some(started) => Self {
+                path: Some(started.path.clone()),
+                others: started.arguments.clone(),
+                ..self
+            },
+            None => self,
         }
     }
 }
@@ -410,6 +445,20 @@ impl Reader<'_> {
         Ok(files)
     }
 
+    /// Returns the arguments by which rustc has a C compiler call lld; none if the toolchain does not
+    /// have its own, as those of distributions.
+    fn lld_arguments(&self, lld: &RustcsLld, host: &str) -> Vec<String> {
+        let own = self.sysroot.join(format!("lib/rustlib/{host}/bin/gcc-ld"));
+        if !self.host.is_dir(&own) {
+            return Vec::new();
+        }
+        let directory = lld.is_own.then(|| format!("-B{own}"));
+        directory
+            .into_iter()
+            .chain(["-fuse-ld=lld".to_owned()])
+            .collect()
+    }
+
     /// Returns a linker or a compiler with what it starts and links; `None` for one that is a part
     /// of another tool.
     fn tool(&self, role: &str, named: &Named) -> Result<Option<LockedTool>> {
@@ -425,13 +474,26 @@ impl Reader<'_> {
             self.file(&path)?,
         )]);
         if named.is_compiler {
-            let asked = PARTS.iter().map(|name| (*name, "-print-prog-name"));
+            let args = [named.arguments.as_slice(), &named.others].concat();
+            let linker = match called(&args) {
+                CalledLinker::Name(name) => Some(name),
+                CalledLinker::Path(path) => {
+                    let path = self.root.join(path);
+                    let name = path.file_name().unwrap_or_default().to_owned();
+                    files.insert(name, self.file(&path)?);
+                    None
+                }
+            };
+            let programs = PARTS.iter().copied().chain(linker.as_deref());
+            let asked = programs.map(|name| (name, "-print-prog-name"));
             let objects = OBJECTS.iter().map(|name| (*name, "-print-file-name"));
             let questions: Vec<(&str, &str)> = asked.chain(objects).collect();
             let parts: Result<Vec<Option<(String, String)>>> = questions
                 .par_iter()
                 .map(|(name, flag)| {
-                    let part = self.part(&path, &named.arguments, flag, name)?;
+                    let part = self.part(&path, &args, flag, name)?;
+                    // What is rustc's own is among its files.
+                    let part = part.filter(|part| !part.starts_with(self.sysroot));
                     let digest = part.map(|part| self.file(&part)).transpose()?;
                     Ok(digest.map(|digest| ((*name).to_owned(), digest)))
                 })
@@ -470,7 +532,7 @@ impl Reader<'_> {
                 .filter(|_| flag == "-print-prog-name")
                 .and_then(|name| self.host.find(name.as_str()))
         } else {
-            Some(said).filter(|path| self.host.is_file(path))
+            Some(self.root.join(said)).filter(|path| self.host.is_file(path))
         };
         Ok(found)
     }

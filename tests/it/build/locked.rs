@@ -1,5 +1,7 @@
 //! `lock --toolchains`, and `build --locked` with other tools.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, cross, tool};
@@ -60,9 +62,11 @@ fn a_locked_build_takes_no_other_tools() {
     let gnu = tools(HOST);
     let (role, parts) = &gnu[2];
     assert_eq!(role, "linker");
-    for part in ["collect2", "ld", "crt1.o", "libgcc.a"] {
+    for part in ["collect2", "crt1.o", "libgcc.a"] {
         assert!(parts.contains(&part.to_owned()), "{parts:?}");
     }
+    // rustc's own lld links.
+    assert!(!parts.contains(&"ld".to_owned()), "{parts:?}");
     // The same again, and with it `--locked` builds.
     project
         .xpkg(&format!("lock --toolchains {targets} --locked"))
@@ -71,11 +75,12 @@ fn a_locked_build_takes_no_other_tools() {
     build("--locked").ok();
     // A part that is another one.
     let linker = text.find("role = \"linker\"").unwrap();
-    let at = linker + text[linker..].find("ld = \"sha256:").unwrap() + "ld = \"sha256:".len();
+    let entry = "collect2 = \"sha256:";
+    let at = linker + text[linker..].find(entry).unwrap() + entry.len();
     let other = format!("{}{}{}", &text[..at], "0".repeat(64), &text[at + 64..]);
     project.write("xpkg.lock", &other);
     let digest = &text[at..at + 12];
-    let line = format!("linker: `ld` is sha256:{digest}… here, locked: sha256:000000000000…");
+    let line = format!("linker: `collect2` is sha256:{digest}… here, locked: sha256:000000000000…");
     assert_eq!(
         refused(&project, &format!("build -q {targets} --locked")),
         [
@@ -334,4 +339,56 @@ fn zigs_library_and_the_compiler_of_build_scripts_are_locked() {
         lines("no-such-compiler")[1],
         "changes: C compiler of build scripts: none here, locked: `cc`"
     );
+}
+
+/// A script in the project, with its path.
+fn script(project: &Project, name: &str, text: &str) -> String {
+    project.write(name, &format!("#!/bin/sh\n{text}"));
+    let path = project.path(name);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The roles, programs and files of the one target that is locked.
+fn locked(project: &Project) -> Vec<(String, String, Vec<String>)> {
+    let lock: toml::Table = project.read("xpkg.lock").parse().unwrap();
+    let tools = lock["toolchain"][0]["tool"].as_array().unwrap().iter();
+    let text = |tool: &toml::Value, key: &str| tool[key].as_str().unwrap().to_owned();
+    let files = |tool: &toml::Value| tool["files"].as_table().unwrap().keys().cloned().collect();
+    tools
+        .map(|tool| (text(tool, "role"), text(tool, "program"), files(tool)))
+        .collect()
+}
+
+/// Rustflags choose the linker that a C compiler calls.
+#[test]
+fn the_linker_that_is_called_is_locked() {
+    let project = Project::of("hello").with("ld.bfd");
+    let linker = script(&project, "linker/ld", "exec /usr/bin/ld \"$@\"\n");
+    let directory = Path::new(&linker).parent().unwrap().display();
+    let project = project.env(
+        "RUSTFLAGS",
+        &format!("-Clinker-features=-lld -Clink-arg=-B{directory}"),
+    );
+    let build = format!("build -q --locked --target {HOST}");
+    project
+        .xpkg(&format!("lock -q --toolchains --target {HOST}"))
+        .ok();
+    project.xpkg(&build).ok();
+    script(&project, "linker/ld", "exec /usr/bin/ld -O1 \"$@\"\n");
+    let found = refused(&project, &build);
+    assert!(
+        found[1].starts_with("found: linker: `ld` is sha256:"),
+        "{found:?}"
+    );
+    let lock = format!("lock -q --toolchains --target {HOST}");
+    let linkers = |rustflags: &str| {
+        project.xpkg_with(&[("RUSTFLAGS", rustflags)], &lock).ok();
+        let files = locked(&project).remove(2).2.into_iter();
+        let linkers = files.filter(|name| name.starts_with("ld"));
+        linkers.collect::<Vec<String>>()
+    };
+    assert_eq!(linkers("-Clink-arg=-fuse-ld=bfd"), ["ld.bfd"]);
+    assert_eq!(linkers(&format!("-Clink-arg=--ld-path={linker}")), ["ld"]);
+    assert_eq!(linkers(""), [""; 0]);
 }
