@@ -226,8 +226,8 @@ pub fn toolchain(
     // Where nobody names one, the cc crate calls these for the host.
     let cc = c_compiler
         .map(|compiler| compiler.program.as_str())
-        .or(Some("cc").filter(|_| is_native && has_c));
-    if let Some(cc) = cc {
+        .or(Some("cc").filter(|_| is_native));
+    if let Some(cc) = cc.filter(|_| has_c) {
         let version = named.c_compiler.as_ref();
         let version = version.and_then(|compiler| compiler.version.clone());
         let known = c_compiler.and_then(|compiler| compiler.path.as_deref());

@@ -59,9 +59,11 @@ fn a_locked_build_takes_no_other_tools() {
     let roles: Vec<&str> = musl.iter().map(|(role, _)| role.as_str()).collect();
     assert_eq!(roles, ["rustc", "standard library"]);
     assert!(musl[0].1.contains(&"bin/rustc".to_owned()), "{musl:?}");
+    // No C is compiled, so no compiler of C has anything to do.
     let gnu = tools(HOST);
-    let (role, parts) = &gnu[2];
-    assert_eq!(role, "linker");
+    let roles: Vec<&str> = gnu.iter().map(|(role, _)| role.as_str()).collect();
+    assert_eq!(roles, ["rustc", "standard library", "linker"]);
+    let (_, parts) = &gnu[2];
     for part in ["collect2", "crt1.o", "libgcc.a"] {
         assert!(parts.contains(&part.to_owned()), "{parts:?}");
     }
@@ -73,6 +75,12 @@ fn a_locked_build_takes_no_other_tools() {
         .ok();
     assert_eq!(project.read("xpkg.lock"), text);
     build("--locked").ok();
+    project
+        .xpkg_with(
+            &[("CC_x86_64_unknown_linux_musl", "cc")],
+            &format!("build -q --target {X86_MUSL} --locked"),
+        )
+        .ok();
     // A part that is another one.
     let linker = text.find("role = \"linker\"").unwrap();
     let entry = "collect2 = \"sha256:";
