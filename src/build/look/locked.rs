@@ -1,6 +1,6 @@
 //! Reads the tools of a plan by their content, for `xpkg.lock` and `--locked`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -56,6 +56,16 @@ const OBJECTS: &[&str] = &[
     "rcrt1.o",
     "Scrt1.o",
 ];
+
+/// Programs beside rustc that link, or change what was linked. rustup's components add others there.
+const LINKERS: &[&str] = &["rust-lld", "rust-objcopy", "wasm-component-ld"];
+
+/// Directories beside them whose programs link: names by which C compilers call `rust-lld`, and GNU's
+/// linker for Windows.
+const LINKER_DIRECTORIES: &[&str] = &["gcc-ld", "self-contained"];
+
+/// Largest size of rustup's list of a component's files, in bytes.
+const LONGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
 /// Refuses tools that are not those of `xpkg.lock`, if it has any and `--locked` is given.
 ///
@@ -158,7 +168,7 @@ pub fn toolchain(
             program: "std".to_owned(),
             arguments: None,
             version: None,
-            files: BTreeMap::from([(name, reader.directory(&library)?)]),
+            files: BTreeMap::from([(name, reader.standard_library(&rustlib, triple)?)]),
         });
     }
     let candidate = &target.toolchain.candidate;
@@ -332,11 +342,15 @@ impl Reader<'_> {
         Ok(format!("sha256:{digest}"))
     }
 
-    /// Returns the digest of the names and digests of all files below a directory.
-    fn directory(&self, directory: &Utf8Path) -> Result<String> {
+    /// Returns the digest of the names and digests of all files below a directory, without these.
+    fn directory_without(
+        &self,
+        directory: &Utf8Path,
+        without: &BTreeSet<String>,
+    ) -> Result<String> {
         let mut text = String::new();
         for (name, kind) in self.host.walk(directory)? {
-            if kind != PathKind::Directory {
+            if kind != PathKind::Directory && !without.contains(&name) {
                 text += &format!("{}  {name}\n", self.file(&directory.join(&name))?);
             }
         }
@@ -439,10 +453,46 @@ impl Reader<'_> {
         }
         let linkers = format!("lib/rustlib/{host}/bin");
         let place = sysroot.join(&linkers);
-        if self.host.is_dir(&place) {
-            files.insert(linkers, self.directory(&place)?);
+        for (name, kind) in self.walk(&place)? {
+            let (first, rest) = name.split_once('/').unwrap_or((&name, ""));
+            let is_linking = if rest.is_empty() {
+                LINKERS.contains(&first.trim_end_matches(".exe"))
+            } else {
+                LINKER_DIRECTORIES.contains(&first)
+            };
+            if is_linking && kind != PathKind::Directory {
+                let digest = self.file(&place.join(&name))?;
+                files.insert(format!("{linkers}/{name}"), digest);
+            }
         }
         Ok(files)
+    }
+
+    /// Returns the digest of a target's standard library: of all files in its directory that rustup has
+    /// not installed with another component, such as `llvm-tools` or `rustc-dev`.
+    fn standard_library(&self, rustlib: &Utf8Path, triple: &str) -> Result<String> {
+        let own = format!("manifest-rust-std-{triple}");
+        let below = format!("lib/rustlib/{triple}/lib/");
+        let mut others = BTreeSet::new();
+        let manifests = self.host.names(rustlib).into_iter();
+        for manifest in manifests.filter(|name| name.starts_with("manifest-") && *name != own) {
+            let path = rustlib.join(&manifest);
+            let text = self.host.read_small_text(&path, LONGEST_MANIFEST)?;
+            let files = text.lines().filter_map(|line| line.strip_prefix("file:"));
+            let here = files.filter_map(|file| file.strip_prefix(&below));
+            others.extend(here.map(str::to_owned));
+        }
+        let directory = rustlib.join(triple).join("lib");
+        self.directory_without(&directory, &others)
+    }
+
+    /// Lists what is below a directory; nothing if there is none.
+    fn walk(&self, directory: &Utf8Path) -> Result<BTreeMap<String, PathKind>> {
+        if self.host.is_dir(directory) {
+            self.host.walk(directory)
+        } else {
+            Ok(BTreeMap::new())
+        }
     }
 
     /// Returns the arguments by which rustc has a C compiler call lld; none if the toolchain does not

@@ -59,6 +59,8 @@ fn a_locked_build_takes_no_other_tools() {
     let roles: Vec<&str> = musl.iter().map(|(role, _)| role.as_str()).collect();
     assert_eq!(roles, ["rustc", "standard library"]);
     assert!(musl[0].1.contains(&"bin/rustc".to_owned()), "{musl:?}");
+    let lld = format!("lib/rustlib/{HOST}/bin/gcc-ld/ld.lld");
+    assert!(musl[0].1.contains(&lld), "{musl:?}");
     // No C is compiled, so no compiler of C has anything to do.
     let gnu = tools(HOST);
     let roles: Vec<&str> = gnu.iter().map(|(role, _)| role.as_str()).collect();
@@ -399,4 +401,68 @@ fn the_linker_that_is_called_is_locked() {
     assert_eq!(linkers("-Clink-arg=-fuse-ld=bfd"), ["ld.bfd"]);
     assert_eq!(linkers(&format!("-Clink-arg=--ld-path={linker}")), ["ld"]);
     assert_eq!(linkers(""), [""; 0]);
+}
+
+/// rustup installs components beside what links.
+#[test]
+fn components_of_rustup_that_do_not_link_are_not_locked() {
+    let project = Project::of("hello");
+    let run = project.shell("rustc --print sysroot").ok();
+    let sysroot = Path::new(run.stdout.trim());
+    let host = format!("lib/rustlib/{HOST}");
+    let copy = project.path("toolchain");
+    for name in ["bin/rustc", "lib", &host] {
+        let (from, to) = (sysroot.join(name), copy.join(name));
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        let mut copying = Command::new(tool("cp"));
+        if name == "lib" {
+            // Only the libraries of rustc.
+            std::fs::create_dir_all(&to).unwrap();
+            let files = std::fs::read_dir(&from)
+                .unwrap()
+                .map(|entry| entry.unwrap().path());
+            let libraries = files.filter(|path| path.is_file());
+            copying.args(["-P", "--link"]).args(libraries).arg(&to);
+        } else {
+            copying.args(["-r", "--link"]).arg(&from).arg(&to);
+        }
+        assert!(copying.status().unwrap().success());
+    }
+    let rustc = copy.join("bin/rustc");
+    let project = project.env("RUSTC", rustc.to_str().unwrap());
+    let lock = format!("lock -q --toolchains --target {HOST}");
+    project.xpkg(&lock).ok();
+    let roles: Vec<String> = locked(&project).into_iter().map(|row| row.0).collect();
+    assert_eq!(roles, ["rustc", "standard library", "linker"]);
+    let tools = [
+        format!("{host}/bin/llvm-nm"),
+        format!("{host}/lib/libLLVM.so"),
+    ];
+    for file in &tools {
+        project.write(&format!("toolchain/{file}"), "llvm");
+    }
+    let listed: String = tools.iter().map(|file| format!("file:{file}\n")).collect();
+    project.write(
+        &format!("toolchain/lib/rustlib/manifest-llvm-tools-{HOST}"),
+        &listed,
+    );
+    let locked = format!("{lock} --locked");
+    project.xpkg(&locked).ok();
+    // A file of no component, and another linker.
+    project.write(&format!("toolchain/{host}/lib/libother.rlib"), "other");
+    let lld = copy.join(&host).join("bin/rust-lld");
+    std::fs::remove_file(&lld).unwrap();
+    std::fs::write(&lld, "other").unwrap();
+    let found = refused(&project, &locked);
+    assert!(
+        found[1].starts_with(&format!("changes: rustc: `{host}/bin/rust-lld` is sha256:")),
+        "{found:?}"
+    );
+    let run = project.xpkg(&locked);
+    assert!(
+        run.stderr
+            .contains(&format!("standard library: `{host}/lib` is sha256:")),
+        "{}",
+        run.stderr
+    );
 }
