@@ -1,6 +1,7 @@
 //! Reads the tools of a plan by their content, for `xpkg.lock` and `--locked`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -16,6 +17,7 @@ use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::problem::{Problem, Result};
 use crate::project::linker::LinkerKind;
+use crate::project::look::rustc::starts_only;
 use crate::project::workspace::tools_dir;
 use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::Candidate;
@@ -23,12 +25,13 @@ use crate::toolchain::facts::Zig;
 use crate::toolchain::image::lockfile::NAME;
 use crate::toolchain::image::look::store::read_lock;
 use crate::toolchain::locked::{
-    C_COMPILER, CXX_COMPILER, LockedTool, LockedToolchain, SCRIPT_COMPILER, TOOLCHAIN_CHANGED,
+    C_COMPILER, CXX_COMPILER, LockedTool, LockedToolchain, RUSTC_COMMAND, RUSTC_WORKSPACE_WRAPPER,
+    RUSTC_WRAPPER, SCRIPT_COMPILER, TOOLCHAIN_CHANGED,
 };
 use crate::toolchain::look::programs;
 use crate::toolchain::probe::definition::version;
 use crate::toolchain::probe::linker::{CalledLinker, RustcsLld, called, link_arguments};
-use crate::toolchain::words::ToolWords;
+use crate::toolchain::words::{ToolWords, is_launcher};
 use crate::tree::source::Source;
 
 /// Time limit of a question to a compiler.
@@ -172,13 +175,14 @@ pub fn toolchain(
         });
     }
     let candidate = &target.toolchain.candidate;
-    // The pin of the image has its digest.
+    // The pin of the image has its digest, and variables of this machine are not in it.
     if candidate.image.is_some() {
         return Ok(LockedToolchain {
             target: triple.to_owned(),
             tools,
         });
     }
+    tools.extend(reader.rustc_callers(session)?);
     if candidate.kind == LinkerKind::Zig
         && let Some(zig) = &facts.zig
     {
@@ -466,6 +470,49 @@ impl Reader<'_> {
             }
         }
         Ok(files)
+    }
+
+    /// Returns the programs that cargo calls in place of rustc: the one that is configured, if it is another
+    /// one, and its wrappers. Caches decide no byte.
+    fn rustc_callers(&self, session: &Session) -> Result<Vec<LockedTool>> {
+        let build = &session.request.cargo_config.build;
+        let wrapper = |program: &Option<PathBuf>| {
+            let program = program.as_ref()?.to_str()?;
+            let is_called = !program.is_empty() && !is_launcher(program, None);
+            is_called.then(|| program.to_owned())
+        };
+        let rustc = build.rustc.as_ref().and_then(|program| program.to_str());
+        let rustc = rustc.or(self.host.var("RUSTC")).unwrap_or("rustc");
+        let is_another = self
+            .host
+            .find(rustc)
+            .is_some_and(|path| !starts_only(self.host, &path, self.sysroot));
+        let programs = [
+            (RUSTC_COMMAND, is_another.then(|| rustc.to_owned())),
+            (RUSTC_WRAPPER, wrapper(&build.rustc_wrapper)),
+            (
+                RUSTC_WORKSPACE_WRAPPER,
+                wrapper(&build.rustc_workspace_wrapper),
+            ),
+        ];
+        let mut tools = Vec::new();
+        for (role, program) in programs {
+            let Some(program) = program else {
+                continue;
+            };
+            tools.extend(self.tool(
+                role,
+                &Named {
+                    program,
+                    path: None,
+                    arguments: Vec::new(),
+                    others: Vec::new(),
+                    version: None,
+                    is_compiler: false,
+                },
+            )?);
+        }
+        Ok(tools)
     }
 
     /// Returns the digest of a target's standard library: of all files in its directory that rustup has

@@ -403,6 +403,64 @@ fn the_linker_that_is_called_is_locked() {
     assert_eq!(linkers(""), [""; 0]);
 }
 
+/// The programs that cargo calls in place of rustc, or before it, decide what is compiled.
+#[test]
+fn what_calls_rustc_is_locked() {
+    let project = Project::of("hello");
+    let command = script(&project, "rust.sh", "exec rustc \"$@\"\n");
+    let wrapper = script(&project, "wrap.sh", "exec \"$@\"\n");
+    let cache = script(&project, "sccache", "exec \"$@\"\n");
+    script(&project, "tools/member.sh", "exec \"$@\"\n");
+    project.write(
+        ".cargo/config.toml",
+        "[build]\nrustc-workspace-wrapper = \"tools/member.sh\"\n",
+    );
+    let lock = format!("lock -q --toolchains --target {X86_MUSL}");
+    let variables = [("RUSTC", command.as_str()), ("RUSTC_WRAPPER", &wrapper)];
+    project.xpkg_with(&variables, &lock).ok();
+    let rows = locked(&project);
+    let rows: Vec<(&str, &str)> = rows
+        .iter()
+        .map(|(role, program, _)| (role.as_str(), program.as_str()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("rustc", "rustc"),
+            ("standard library", "std"),
+            ("rustc command", "<workspace>/rust.sh"),
+            ("rustc wrapper", "<workspace>/wrap.sh"),
+            ("rustc workspace wrapper", "<workspace>/tools/member.sh"),
+        ]
+    );
+    let build = format!("build -q --locked --target {X86_MUSL}");
+    project.xpkg_with(&variables, &build).ok();
+    for (file, role) in [
+        ("rust.sh", "rustc command"),
+        ("wrap.sh", "rustc wrapper"),
+        ("tools/member.sh", "rustc workspace wrapper"),
+    ] {
+        let text = project.read(file);
+        let name = Path::new(file).file_name().unwrap().display();
+        project.write(file, &format!("{text}# other\n"));
+        let found = refused_with(&project, &variables, &build);
+        assert!(
+            found[1].starts_with(&format!("found: {role}: `{name}` is sha256:")),
+            "{found:?}"
+        );
+        project.write(file, &text);
+    }
+    // A cache decides no byte.
+    project
+        .xpkg_with(&[("RUSTC_WRAPPER", cache.as_str())], &lock)
+        .ok();
+    let roles: Vec<String> = locked(&project).into_iter().map(|row| row.0).collect();
+    assert_eq!(
+        roles,
+        ["rustc", "standard library", "rustc workspace wrapper"]
+    );
+}
+
 /// rustup installs components beside what links.
 #[test]
 fn components_of_rustup_that_do_not_link_are_not_locked() {
