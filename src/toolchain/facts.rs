@@ -30,6 +30,8 @@ use crate::toolchain::words::{CUSTOM_LAUNCHER, ToolWords};
 #[derive(Debug, Clone, Default)]
 pub struct Facts {
     pub rustc: Rustc,
+    /// Root of the workspace.
+    pub root: Utf8PathBuf,
     /// Path of this program, for scripts that start it; `None` where scripts cannot be started.
     pub own_program: Option<Utf8PathBuf>,
     /// Programs that were looked for and are on PATH, by the name they were looked for.

@@ -90,20 +90,30 @@ impl ToolFile {
     /// Returns the file at a path derived from its text: cargo and CMake notice a changed path, not
     /// changed content, and two runs with different settings must not overwrite each other's files.
     pub(super) fn new(case: &TargetContext, name: &str, text: String, program: bool) -> Self {
-        Self::at(case.tools, name, text, program)
+        let key = key(&case.named(&text));
+        Self::in_directory(&case.generated().join(key), name, text, program)
     }
 
     /// Returns the same file below the given directory.
     pub fn at(tools: &Utf8Path, name: &str, text: String, program: bool) -> Self {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
+        Self::in_directory(&tools.join(key(&text)), name, text, program)
+    }
+
+    fn in_directory(directory: &Utf8Path, name: &str, text: String, program: bool) -> Self {
         Self {
-            path: tools.join(format!("{:016x}", hasher.finish())).join(name),
+            path: directory.join(name),
             text,
             program,
             starts: None,
         }
     }
+}
+
+/// Returns the name of a directory for a text.
+fn key(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 impl Tools {

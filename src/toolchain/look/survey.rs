@@ -305,6 +305,7 @@ impl Survey<'_, '_> {
         let start_files = programs::start_files(self.host, &project.workspace.root, &programs);
         Facts {
             rustc: project.rustc.clone(),
+            root: project.workspace.root.clone(),
             without_libc: start_files.lacking,
             start_levels: start_files.levels,
             own_program: self.host.own_program().filter(|_| cfg!(unix)),
