@@ -71,7 +71,19 @@ pub fn find(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> Foun
     let mut warnings = Vec::new();
     let mut git = |args: &[&str]| {
         let question = source::git(&workspace.root).args(args.iter().copied());
-        let output = host.capture_bounded(&question, GIT_LIMIT).ok()?;
+        let output = match host.capture_bounded(&question, GIT_LIMIT) {
+            Ok(output) => output,
+            Err(problem) => {
+                let is_checkout = host.interrupted().is_none() && is_in_checkout(host, workspace);
+                let why = match host.find("git") {
+                    Some(_) => problem.message,
+                    None => "`git` is not on PATH".to_owned(),
+                };
+                let warning = format!("the manifest has no commit: {why}");
+                warnings.extend(is_checkout.then_some(warning));
+                return None;
+            }
+        };
         if output.timed_out {
             let seconds = GIT_LIMIT.as_secs();
             warnings.push(format!(
@@ -136,6 +148,12 @@ pub fn find(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> Foun
         });
     }
     FoundSource { source, warnings }
+}
+
+/// Returns true if the workspace is in a directory that git calls a checkout.
+fn is_in_checkout(host: &Host, workspace: &Workspace) -> bool {
+    let mut above = workspace.root.ancestors();
+    above.any(|directory| host.exists(&directory.join(".git")))
 }
 
 /// Returns true if git finds untracked files that xpkg has not written, or has not written as they are:

@@ -1008,6 +1008,20 @@ fn a_checkout_that_git_refuses_is_told() {
 }
 
 #[test]
+fn a_checkout_without_git_is_told() {
+    let project = Project::of("hello").without("git");
+    let warning = "warning[commit-unknown]: the manifest has no commit: `git` is not on PATH\n";
+    let build = format!("build --target {X86_MUSL}");
+    let run = project.xpkg(&build).ok();
+    assert!(!run.stderr.contains("commit-unknown"), "{}", run.stderr);
+    std::fs::create_dir(project.path(".git")).unwrap();
+    for command in [build, format!("release --target {X86_MUSL} --tag v0.1.0")] {
+        let run = project.xpkg(&command).ok();
+        assert!(run.stderr.contains(warning), "{command}: {}", run.stderr);
+    }
+}
+
+#[test]
 fn values_of_variables_stay_out_of_the_manifest() {
     let project = Project::of("with-c")
         .with("x86_64-linux-musl-gcc")
