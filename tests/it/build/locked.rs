@@ -524,3 +524,28 @@ fn components_of_rustup_that_do_not_link_are_not_locked() {
         run.stderr
     );
 }
+
+/// A lock that several workspaces share stays one file.
+#[test]
+fn a_lock_behind_a_link_is_written_there() {
+    let project = Project::of("hello");
+    project.write("shared/xpkg.lock", "version = 1\n");
+    let link = project.path("xpkg.lock");
+    std::os::unix::fs::symlink("shared/xpkg.lock", &link).unwrap();
+    let lock = format!("lock -q --toolchains --target {X86_MUSL}");
+    project.xpkg(&lock).ok();
+    assert_eq!(
+        std::fs::read_link(&link).unwrap(),
+        Path::new("shared/xpkg.lock")
+    );
+    assert!(project.read("shared/xpkg.lock").contains("[[toolchain]]"));
+    assert_eq!(project.files("shared"), ["xpkg.lock"]);
+    // A link to nothing is no lock.
+    std::fs::remove_file(project.path("shared/xpkg.lock")).unwrap();
+    let found = refused(&project, &lock);
+    assert!(
+        found[0].starts_with("error[file-access]: cannot read `"),
+        "{found:?}"
+    );
+    assert!(link.is_symlink());
+}
