@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::code::{Code, CodeInfo, code};
 
+/// Role of the target's standard library.
+pub const STANDARD_LIBRARY: &str = "standard library";
+
 /// Role of a program that cargo calls in place of the toolchain's rustc.
 pub const RUSTC_COMMAND: &str = "rustc command";
 
@@ -28,7 +31,7 @@ pub const SCRIPT_COMPILER: &str = "C compiler of build scripts";
 /// Roles in the order of the file.
 const ROLES: &[&str] = &[
     "rustc",
-    "standard library",
+    STANDARD_LIBRARY,
     RUSTC_COMMAND,
     RUSTC_WRAPPER,
     RUSTC_WORKSPACE_WRAPPER,

@@ -26,7 +26,7 @@ use crate::toolchain::image::lockfile::NAME;
 use crate::toolchain::image::look::store::read_lock;
 use crate::toolchain::locked::{
     C_COMPILER, CXX_COMPILER, LockedTool, LockedToolchain, RUSTC_COMMAND, RUSTC_WORKSPACE_WRAPPER,
-    RUSTC_WRAPPER, SCRIPT_COMPILER, TOOLCHAIN_CHANGED,
+    RUSTC_WRAPPER, SCRIPT_COMPILER, STANDARD_LIBRARY, TOOLCHAIN_CHANGED,
 };
 use crate::toolchain::look::programs;
 use crate::toolchain::probe::definition::version;
@@ -70,19 +70,33 @@ const LINKER_DIRECTORIES: &[&str] = &["gcc-ld", "self-contained"];
 /// Largest size of rustup's list of a component's files, in bytes.
 const LONGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
-/// Refuses tools that are not those of `xpkg.lock`, if it has any and `--locked` is given.
+/// Refuses tools that are not those of `xpkg.lock`, if it has any and `--locked` is given. A standard
+/// library that is to be installed is not compared yet.
 ///
 /// # Errors
 /// `toolchain-changed`, one for each target; a file of a tool cannot be read.
 pub fn check(host: &Host, session: &Session, plan: &Plan) -> Result<(), Vec<Problem>> {
+    let changed = changed(host, session, plan).map_err(|problem| vec![problem])?;
+    let problems: Vec<Problem> = changed.into_iter().map(|(_, problem)| problem).collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}
+
+/// Returns the targets whose tools [`check`] refuses, by their full names, with the problem of each.
+///
+/// # Errors
+/// A file of a tool cannot be read.
+pub fn changed(host: &Host, session: &Session, plan: &Plan) -> Result<Vec<(String, Problem)>> {
     let options = &session.request.cargo_options;
     if !(options.locked || options.frozen) {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let single = |problem| vec![problem];
-    let lock = read_lock(host, &session.request.project).map_err(single)?;
+    let lock = read_lock(host, &session.request.project)?;
     if lock.toolchains.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let mut problems = Vec::new();
     for target in &plan.targets {
@@ -90,25 +104,22 @@ pub fn check(host: &Host, session: &Session, plan: &Plan) -> Result<(), Vec<Prob
         let lines = match lock.toolchains.iter().find(|known| known.target == triple) {
             None => vec![format!("`{NAME}` has none for this target")],
             Some(locked) => {
-                let here = toolchain(host, session, plan, target).map_err(single)?;
+                let here = toolchain(host, session, plan, target)?;
                 locked.differences(&here, &unneeded(session, target))
             }
         };
         if !lines.is_empty() {
             let message = format!("the tools for `{triple}` are not those in `{NAME}`");
-            problems.push(Problem::new(TOOLCHAIN_CHANGED, message).note("found", lines).help(
-                format!(
+            let problem = Problem::new(TOOLCHAIN_CHANGED, message)
+                .note("found", lines)
+                .help(format!(
                     "install those, or lock the ones here: `cargo xpkg lock --toolchains --target \
                      {triple}`"
-                ),
-            ));
+                ));
+            problems.push((target.target.to_string(), problem));
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    Ok(problems)
 }
 
 /// Returns the C that is compiled for a target.
@@ -118,7 +129,7 @@ fn c_usage(session: &Session, target: &TargetPlan) -> Option<CUsage> {
     Some(CUsage::new(request, session.facts.of(&target.target)))
 }
 
-/// Returns the roles of tools that have nothing to do in this run.
+/// Returns the roles of tools that have nothing to do in this run, or are not here yet.
 pub fn unneeded(session: &Session, target: &TargetPlan) -> Vec<&'static str> {
     let usage = c_usage(session, target);
     let mut roles = Vec::new();
@@ -130,6 +141,9 @@ pub fn unneeded(session: &Session, target: &TargetPlan) -> Vec<&'static str> {
     }
     if session.facts.host.c_packages.is_empty() {
         roles.push(SCRIPT_COMPILER);
+    }
+    if target.install.is_some() {
+        roles.push(STANDARD_LIBRARY);
     }
     roles
 }
@@ -167,7 +181,7 @@ pub fn toolchain(
     if host.is_dir(&library) {
         let name = format!("lib/rustlib/{triple}/lib");
         tools.push(LockedTool {
-            role: "standard library".to_owned(),
+            role: STANDARD_LIBRARY.to_owned(),
             program: "std".to_owned(),
             arguments: None,
             version: None,
@@ -441,6 +455,9 @@ impl Reader<'_> {
         }
         for directory in ["lib", "bin"] {
             let place = sysroot.join(directory);
+            if !self.host.is_dir(&place) {
+                continue;
+            }
             for entry in self.host.list(&place)? {
                 let is_library = [".so", ".dylib", ".dll"].iter().any(|end| {
                     let mut parts = entry.name.match_indices(end);

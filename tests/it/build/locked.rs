@@ -91,15 +91,18 @@ fn a_locked_build_takes_no_other_tools() {
     project.write("xpkg.lock", &other);
     let digest = &text[at..at + 12];
     let line = format!("linker: `collect2` is sha256:{digest}… here, locked: sha256:000000000000…");
-    assert_eq!(
-        refused(&project, &format!("build -q {targets} --locked")),
-        [
-            format!(
-                "error[toolchain-changed]: the tools for `{HOST}` are not those in `xpkg.lock`"
-            ),
-            format!("found: {line}")
-        ]
-    );
+    for command in ["build -q", "plan"] {
+        assert_eq!(
+            refused(&project, &format!("{command} {targets} --locked")),
+            [
+                format!(
+                    "error[toolchain-changed]: the tools for `{HOST}` are not those in `xpkg.lock`"
+                ),
+                format!("found: {line}")
+            ],
+            "{command}"
+        );
+    }
     build("").ok();
     assert_eq!(
         refused(&project, &format!("lock --toolchains {targets} --locked")),

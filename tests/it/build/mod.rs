@@ -659,6 +659,20 @@ error[no-linker]: no linker found for `x86_64-unknown-linux-musl`
         "{}",
         plan.stdout
     );
+    // Nothing is installed for a toolchain that is not the locked one.
+    let tool = "role = \"rustc\"\nprogram = \"rustc\"\n[toolchain.tool.files]\n";
+    project.write(
+        "xpkg.lock",
+        &format!("version = 1\n[[toolchain]]\ntarget = \"{TARGET}\"\n[[toolchain.tool]]\n{tool}"),
+    );
+    let run = project.xpkg(&format!("build --locked --target {TARGET}"));
+    assert!(
+        run.stderr.contains("error[toolchain-changed]"),
+        "{}",
+        run.stderr
+    );
+    assert!(!sysroot.path().join("log").exists());
+    std::fs::remove_file(project.path("xpkg.lock")).unwrap();
     let run = project.xpkg(&format!("build --target {TARGET}"));
     assert!(
         run.stderr.contains(
