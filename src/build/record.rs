@@ -6,7 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build::plan::{Plan, TargetPlan};
 use crate::digest;
-use crate::project::workspace::{Workspace, tools_dir};
+use crate::problem::text::with_directory_named;
+use crate::project::workspace::{Workspace, tools_dir, tools_with_root};
 use crate::target::{SLICES, Target, UNIVERSAL};
 use crate::toolchain::facts::Facts;
 use crate::toolchain::probe::report::Report;
@@ -42,6 +43,10 @@ impl Places {
     ) -> Self {
         let zig = facts.zig.as_ref().and_then(|zig| zig.path.parent());
         let places = [
+            (
+                Some(tools_with_root(&tools_dir(workspace), &workspace.root)),
+                "<tools>",
+            ),
             (Some(tools_dir(workspace)), "<tools>"),
             (Some(workspace.target_dir.clone()), "<target>"),
             (workspace.build_dir.clone(), "<build>"),
@@ -103,16 +108,7 @@ impl Places {
         self.directories
             .iter()
             .fold(text.to_owned(), |text, (path, name)| {
-                let mut parts = text.split(path.as_str());
-                let mut named = parts.next().unwrap_or_default().to_owned();
-                for part in parts {
-                    let goes_on = part.starts_with(|next: char| {
-                        next.is_alphanumeric() || "-_.+@~".contains(next)
-                    });
-                    named.push_str(if goes_on { path.as_str() } else { name });
-                    named.push_str(part);
-                }
-                named
+                with_directory_named(&text, path.as_str(), name)
             })
     }
 

@@ -82,12 +82,13 @@ pub fn make_timed(
     let mut session = Session::look(host, options, PullPolicy::Pinned)?;
     let mut plan = session.plan()?;
     check(&session, &plan)?;
+    locked::check(host, &session, &plan)?;
     if standard_library::run::install(host, &plan.targets)? {
         session.look_again(host)?;
         plan = session.plan()?;
         standard_library::run::check(&plan)?;
+        locked::check(host, &session, &plan)?;
     }
-    locked::check(host, &session, &plan)?;
     let workspace = &session.request.project.workspace;
     let _cache = share_cache(host, workspace)?;
     write_tools(host, workspace, &plan)?;

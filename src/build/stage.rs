@@ -30,7 +30,6 @@ use crate::{digest, inspect};
 const OUT_DIR: Kind = Kind {
     name: "an out-dir",
     flag: "--out-dir",
-    lock_stays: true,
 };
 
 /// The tree before a run. Its lock is held as long as this lives.

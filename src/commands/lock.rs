@@ -5,12 +5,12 @@ use clap::Args;
 use crate::build::look::locked::{toolchain, unneeded};
 use crate::build::look::session::Session;
 use crate::commands::args::{MessageFormat, RunArgs};
-use crate::host::lock::lock_path as lock_file;
+use crate::host::lock::lock_path;
 use crate::host::machine::Host;
 use crate::host::shell;
 use crate::problem::{Failure, Problem, Result, text};
 use crate::toolchain::image::lockfile::{LOCK_CHANGED, NAME};
-use crate::toolchain::image::look::store::{PullPolicy, lock_path, read_lock};
+use crate::toolchain::image::look::store::{PullPolicy, lock_target, read_lock};
 use crate::toolchain::locked::LockedToolchain;
 
 /// Examples of the command line.
@@ -43,9 +43,9 @@ pub fn run(host: &Host, args: LockArgs) -> Result<(), Failure> {
     let session = Session::look(host, run.options(), PullPolicy::Never)?;
     let plan = session.plan()?;
     let project = &session.request.project;
-    let path = lock_path(project);
+    let path = lock_target(host, project);
     let options = &session.request.cargo_options;
-    let _held = host.temporary_lock(&lock_file(&path), &format!("on `{path}`"))?;
+    let _held = host.temporary_lock(&lock_path(&path), &format!("on `{path}`"))?;
     let old = read_lock(host, project)?;
     let mut found: Vec<LockedToolchain> = Vec::new();
     let mut changes = Vec::new();

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::build::look::locked;
 use crate::build::look::session::Session;
 use crate::build::write::write_tools;
 use crate::commands::args::{MessageFormat, RunArgs};
@@ -32,6 +33,7 @@ pub fn run(host: &Host, args: PlanArgs) -> Result<(), Failure> {
     let format = run.message_format;
     let session = Session::look(host, run.options(), PullPolicy::Never)?;
     let plan = session.plan()?;
+    locked::check(host, &session, &plan)?;
     // The printed commands must work when pasted, so the files that they name must exist.
     write_tools(host, &session.request.project.workspace, &plan)?;
     shell::data(&match format {

@@ -113,10 +113,21 @@ impl Host {
 
 /// Removes a lock file. One with contents is a user's file of the same name.
 pub fn remove_lock(path: &Utf8Path) {
-    // A line end may have been written to ask the file system for its time.
-    if fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() <= 1) {
+    if has_no_contents(path) {
         let _ = fs::remove_file(path);
     }
+}
+
+/// Returns true for a file without contents.
+fn has_no_contents(path: &Utf8Path) -> bool {
+    // A line end may have been written to ask the file system for its time.
+    fs::symlink_metadata(path).is_ok_and(|file| file.is_file() && file.len() <= 1)
+}
+
+/// Returns true for a file that may be the lock of a place, which a killed run has left.
+pub fn is_left_lock(path: &Utf8Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.starts_with('.') && name.ends_with(".lock") && has_no_contents(path)
 }
 
 /// Returns true if `path` still leads to an open file.

@@ -24,15 +24,12 @@ use crate::host::machine::Host;
 use crate::host::opened::Moment;
 use crate::problem::{Problem, Result};
 
-/// Kind of a place that is replaced: its name in messages, and the life of its lock file.
+/// Kind of a place that is replaced, for messages.
 pub struct Kind {
     /// Name with its article: `an out-dir`.
     pub name: &'static str,
     /// Flag that chooses another place: `--out-dir`.
     pub flag: &'static str,
-    /// True if the lock file stays beside the place: the tree is in cargo's target directory, the
-    /// other places are among the user's files.
-    pub lock_stays: bool,
 }
 
 /// Locked place, which no other run of xpkg replaces.
@@ -118,11 +115,8 @@ pub fn lock<'a>(host: &'a Host, path: &Utf8Path, kind: &'static Kind) -> Result<
     };
     host.create_dir_all(parent).map_err(unwritable)?;
     let waiting_for = format!("on `{path}`");
-    let lock = if kind.lock_stays {
-        host.lock(&lock_path(path), &waiting_for)
-    } else {
-        host.temporary_lock(&lock_path(path), &waiting_for)
-    };
+    // The place may be among the user's files.
+    let lock = host.temporary_lock(&lock_path(path), &waiting_for);
     Ok(LockedPlace {
         host,
         kind,

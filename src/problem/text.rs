@@ -54,6 +54,19 @@ pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     }
 }
 
+/// Replaces a directory in a text by a name, where its path ends or goes on below it.
+pub fn with_directory_named(text: &str, directory: &str, name: &str) -> String {
+    let mut parts = text.split(directory);
+    let mut named = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let goes_on =
+            part.starts_with(|next: char| next.is_alphanumeric() || "-_.+@~".contains(next));
+        named.push_str(if goes_on { directory } else { name });
+        named.push_str(part);
+    }
+    named
+}
+
 /// Formats a number with its noun: `1 bin`, `2 bins`.
 pub fn count(number: usize, noun: &str) -> String {
     if number == 1 {

@@ -5,8 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use cargo_metadata::{Metadata, Package};
+
+use crate::digest;
 
 /// The members of a workspace with their bins, and its directories.
 #[derive(Debug, Clone)]
@@ -255,4 +257,11 @@ pub fn is_cache_entry(name: &str) -> bool {
 /// Returns the directory of links that give tools their names.
 pub fn tools_dir(workspace: &Workspace) -> Utf8PathBuf {
     cache_dir(workspace).join("tools")
+}
+
+/// Returns the directory below `tools` of generated files that have the path of a workspace in them:
+/// workspaces may share a target directory.
+pub fn tools_with_root(tools: &Utf8Path, root: &Utf8Path) -> Utf8PathBuf {
+    let digest = digest::sha256(root.as_str().as_bytes());
+    tools.join(&digest[..12])
 }

@@ -8,7 +8,7 @@ use crate::project::setting::{Setting, SettingOrigin};
 use crate::toolchain::image::chosen::ResolvedImage;
 use crate::toolchain::probe::report::{CompilerFinding, Report};
 use crate::toolchain::program::Program;
-use crate::toolchain::tools::ToolFile;
+use crate::toolchain::tools::{Started, ToolFile};
 
 /// A linker, a C compiler, and the environment that both need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -59,11 +59,20 @@ impl Candidate {
 }
 
 impl Candidate {
+    /// Returns one of xpkg's own programs by the name that the variables have.
+    fn own_file(&self, name: &str) -> Option<&ToolFile> {
+        let is_named = |file: &&ToolFile| file.program && file.path.file_name() == Some(name);
+        self.files.iter().find(is_named)
+    }
+
     /// Returns the path of one of xpkg's own programs by the name that the variables have.
     pub fn own_program(&self, name: &str) -> Option<&Utf8Path> {
-        let is_named = |file: &&ToolFile| file.program && file.path.file_name() == Some(name);
-        let file = self.files.iter().find(is_named)?;
-        Some(&file.path)
+        Some(&self.own_file(name)?.path)
+    }
+
+    /// Returns what a script of xpkg's own starts, by the name that the variables have.
+    pub fn started_by(&self, name: &str) -> Option<&Started> {
+        self.own_file(name)?.starts.as_ref()
     }
 }
 

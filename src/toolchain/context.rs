@@ -1,10 +1,12 @@
 //! The input of every kind of linker: one target with everything known about it.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::problem::code::Code;
+use crate::problem::text::with_directory_named;
 use crate::project::linker::LinkerKind;
 use crate::project::request::{TargetOverrides, TargetRequest};
+use crate::project::workspace::tools_with_root;
 use crate::target::Target;
 use crate::target::level::Level;
 use crate::toolchain::c_usage::CUsage;
@@ -75,6 +77,31 @@ impl<'a> TargetContext<'a> {
     /// Takes the value of a variable that names a compiler or an archiver apart.
     pub fn words(&self, value: &str) -> ToolWords {
         self.facts.words(value)
+    }
+
+    /// Returns the root of the workspace, if the configured sysroot is below it. Names that have a digest of
+    /// paths have it without this one, so that they are the same in each checkout.
+    fn named_root(&self) -> Option<&'a Utf8Path> {
+        let root = self.facts.root.as_path();
+        let is_below = |sysroot: &Utf8Path| root.parent().is_some() && sysroot.starts_with(root);
+        self.sysroot.is_some_and(is_below).then_some(root)
+    }
+
+    /// Returns a text with a name in place of the workspace's root, where names have a digest of it.
+    pub fn named(&self, text: &str) -> String {
+        match self.named_root() {
+            Some(root) => with_directory_named(text, root.as_str(), "<workspace>"),
+            None => text.to_owned(),
+        }
+    }
+
+    /// Returns xpkg's directory for generated files whose names have a digest of their text. Workspaces that
+    /// share a target directory have one each, where the names are the same and the texts are not.
+    pub fn generated(&self) -> Utf8PathBuf {
+        match self.named_root() {
+            Some(root) => tools_with_root(self.tools, root),
+            None => self.tools.to_owned(),
+        }
     }
 
     /// Returns the program of this name on PATH.

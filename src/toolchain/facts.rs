@@ -32,6 +32,8 @@ pub struct Facts {
     /// Settings of cargo's profile, by their keys.
     pub profile_settings: BTreeMap<String, String>,
     pub rustc: Rustc,
+    /// Root of the workspace.
+    pub root: Utf8PathBuf,
     /// Path of this program, for scripts that start it; `None` where scripts cannot be started.
     pub own_program: Option<Utf8PathBuf>,
     /// Programs that were looked for and are on PATH, by the name they were looked for.

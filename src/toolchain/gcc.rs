@@ -170,7 +170,7 @@ fn scripted(
     candidate
         .files
         .extend(cxx.into_iter().flat_map(|(_, files)| files));
-    candidate.path = Some(script::directory(case.tools));
+    candidate.path = Some(script::directory(case));
     candidate
 }
 

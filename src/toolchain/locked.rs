@@ -7,6 +7,18 @@ use serde::{Deserialize, Serialize};
 
 use crate::problem::code::{Code, CodeInfo, code};
 
+/// Role of the target's standard library.
+pub const STANDARD_LIBRARY: &str = "standard library";
+
+/// Role of a program that cargo calls in place of the toolchain's rustc.
+pub const RUSTC_COMMAND: &str = "rustc command";
+
+/// Role of the wrapper of all calls of rustc.
+pub const RUSTC_WRAPPER: &str = "rustc wrapper";
+
+/// Role of the wrapper of calls of rustc for members of the workspace.
+pub const RUSTC_WORKSPACE_WRAPPER: &str = "rustc workspace wrapper";
+
 /// Role of the C compiler for the target.
 pub const C_COMPILER: &str = "C compiler";
 
@@ -19,7 +31,10 @@ pub const SCRIPT_COMPILER: &str = "C compiler of build scripts";
 /// Roles in the order of the file.
 const ROLES: &[&str] = &[
     "rustc",
-    "standard library",
+    STANDARD_LIBRARY,
+    RUSTC_COMMAND,
+    RUSTC_WRAPPER,
+    RUSTC_WORKSPACE_WRAPPER,
     "zig",
     "sysroot",
     "linker",

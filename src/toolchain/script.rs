@@ -13,26 +13,27 @@ use crate::digest;
 use crate::invocation;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::program::Program;
-use crate::toolchain::tools::ToolFile;
+use crate::toolchain::tools::{Started, ToolFile};
 
 /// Returns the directory of the scripts below xpkg's generated files.
-pub fn directory(tools: &Utf8Path) -> Utf8PathBuf {
-    tools.join("bin")
+pub fn directory(case: &TargetContext) -> Utf8PathBuf {
+    case.generated().join("bin")
 }
 
 /// Returns the file of a script.
 pub fn file(case: &TargetContext, name: &str, text: &str) -> ToolFile {
     ToolFile {
-        path: directory(case.tools).join(name),
+        path: directory(case).join(name),
         text: format!("#!/bin/sh\n# Written by cargo xpkg.\n{text}"),
         program: true,
+        starts: None,
     }
 }
 
 /// Returns a script with a digest of its text in its name, and the name. It ends with `name`: rustc
 /// and cc-rs infer from the end how to call a linker or a compiler.
 pub fn named(case: &TargetContext, name: &str, text: &str) -> (String, ToolFile) {
-    let name = format!("xpkg-{}-{name}", short(text));
+    let name = format!("xpkg-{}-{name}", short(&case.named(text)));
     let file = file(case, &name, text);
     (name, file)
 }
@@ -59,7 +60,8 @@ pub const WITHOUT_TARGET: &str = "for word do\n    shift\n    case $word in --ta
                                   \"$@\" \"$word\" ;; esac\ndone\n";
 
 /// Returns a compiler that is called with these arguments, as a script with this end of its name, and
-/// the scripts. The path of a configured sysroot is among the arguments, and so in the name.
+/// the scripts. The path of a configured sysroot is among the arguments, and so in the name, from the
+/// workspace's root on if it is below it.
 pub fn compiler(
     case: &TargetContext,
     program: &Program,
@@ -104,15 +106,24 @@ fn started_compiler(
         called.rsplit('/').next().unwrap_or_default()
     );
     let path = path.as_deref().unwrap_or(Utf8Path::new(called));
-    let line = arguments
-        .iter()
-        .map(|argument| format!(" {}", invocation::quote(argument)))
-        .collect::<String>();
-    let text = format!(
-        "# {version}SHA-256 {digest}.\n{before}exec {}{line} \"$@\"\n",
-        beside(&started)
-    );
-    let (name, file) = named(case, name, &text);
+    let called_with = |arguments: &mut dyn Iterator<Item = String>| {
+        let line: String = arguments
+            .map(|argument| format!(" {}", invocation::quote(&argument)))
+            .collect();
+        format!(
+            "# {version}SHA-256 {digest}.\n{before}exec {}{line} \"$@\"\n",
+            beside(&started)
+        )
+    };
+    // Quoted after the replacement: whether a path has blanks is of this checkout, too.
+    let named = called_with(&mut arguments.iter().map(|argument| case.named(argument)));
+    let name = format!("xpkg-{}-{name}", short(&named));
+    let file = file(case, &name, &called_with(&mut arguments.iter().cloned()));
+    let starts = Some(Started {
+        path: path.to_owned(),
+        arguments: arguments.to_vec(),
+    });
+    let file = ToolFile { starts, ..file };
     let scripted = Program {
         program: name,
         machine: Some(case.target.gnu_name()),

@@ -73,25 +73,47 @@ pub struct ToolFile {
     pub text: String,
     /// True if it is executable.
     pub program: bool,
+    /// Program that it starts with arguments of its own, if it is a script that does nothing else.
+    pub starts: Option<Started>,
+}
+
+/// Program that a script starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Started {
+    /// Path of the program.
+    pub path: Utf8PathBuf,
+    /// Arguments that come before those of the caller.
+    pub arguments: Vec<String>,
 }
 
 impl ToolFile {
     /// Returns the file at a path derived from its text: cargo and CMake notice a changed path, not
     /// changed content, and two runs with different settings must not overwrite each other's files.
     pub(super) fn new(case: &TargetContext, name: &str, text: String, program: bool) -> Self {
-        Self::at(case.tools, name, text, program)
+        let key = key(&case.named(&text));
+        Self::in_directory(&case.generated().join(key), name, text, program)
     }
 
     /// Returns the same file below the given directory.
     pub fn at(tools: &Utf8Path, name: &str, text: String, program: bool) -> Self {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
+        Self::in_directory(&tools.join(key(&text)), name, text, program)
+    }
+
+    fn in_directory(directory: &Utf8Path, name: &str, text: String, program: bool) -> Self {
         Self {
-            path: tools.join(format!("{:016x}", hasher.finish())).join(name),
+            path: directory.join(name),
             text,
             program,
+            starts: None,
         }
     }
+}
+
+/// Returns the name of a directory for a text.
+fn key(text: &str) -> String {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    format!("{:016x}", hasher.finish())
 }
 
 impl Tools {

@@ -21,6 +21,18 @@ const LAUNCHERS: &[&str] = &[
 /// Variable with the name of one more launcher, which the cc crate reads.
 pub const CUSTOM_LAUNCHER: &str = "CC_KNOWN_WRAPPER_CUSTOM";
 
+/// Returns true if a program, by its name or path, starts the compiler that follows it. `custom` is the
+/// value of [`CUSTOM_LAUNCHER`].
+pub fn is_launcher(program: &str, custom: Option<&str>) -> bool {
+    let stem = Path::new(program).file_stem().and_then(OsStr::to_str);
+    let known = LAUNCHERS.iter().copied().chain(custom);
+    stem.is_some_and(|stem| {
+        known
+            .into_iter()
+            .any(|name| name.eq_ignore_ascii_case(stem))
+    })
+}
+
 /// A value of `CC`, `CXX` or `AR`, taken apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolWords {
@@ -49,14 +61,7 @@ impl ToolWords {
         let Some(first) = words.next() else {
             return whole(value);
         };
-        let stem = Path::new(&first).file_stem().and_then(OsStr::to_str);
-        let launches =
-            |launcher: &&str| stem.is_some_and(|stem| launcher.eq_ignore_ascii_case(stem));
-        let is_launcher = LAUNCHERS
-            .iter()
-            .copied()
-            .chain(custom)
-            .any(|known| launches(&known));
+        let is_launcher = is_launcher(&first, custom);
         match words.next() {
             Some(second) if is_launcher => Self {
                 launcher: Some(first),

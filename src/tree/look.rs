@@ -1,15 +1,17 @@
-//! Reads the manifest of an existing tree, and finds its untracked files.
+//! Reads the manifest of an existing tree, finds its untracked files, and the files of a release.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 
+use crate::digest;
 use crate::host::entries::PathKind;
 use crate::host::machine::Host;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::tree::manifest::{Manifest, TREE_UNREADABLE};
+use crate::tree::release::{self, Document, NAME as RELEASE_NAME, SUMS_NAME};
 
 /// Largest size of a manifest in bytes, for more than 30,000 files.
 const LONGEST_MANIFEST: u64 = 64 * 1024 * 1024;
@@ -83,6 +85,75 @@ pub fn untracked(found: &BTreeMap<String, PathKind>, manifest: Option<&Manifest>
         .filter(|(path, entry)| !is_tracked(path, **entry))
         .map(|(path, _)| path.clone())
         .collect()
+}
+
+/// Returns the digests of the files that xpkg has written to a directory, by path: those of a tree or of a
+/// release; nothing for another directory.
+pub fn written(host: &Host, directory: &Utf8Path) -> BTreeMap<String, String> {
+    if let Ok(Some((manifest, (json, text)))) = read(host, directory) {
+        let lists = [(JSON_NAME, json), (TEXT_NAME, text)];
+        let lists = lists.map(|(name, text)| (name.to_owned(), digest::sha256(text.as_bytes())));
+        let files = manifest.artifacts.into_iter();
+        let files = files.map(|artifact| (artifact.path, artifact.sha256));
+        return files.chain(lists).collect();
+    }
+    let place = directory.join(RELEASE_NAME);
+    let release = || {
+        let text = host.read_small_text(&place, LONGEST_MANIFEST).ok()?;
+        let document = Document::parse(&text, place.as_str()).ok()?;
+        release_files(host, directory, &text, document).ok()
+    };
+    let files = host.has_file(&place).then(release).flatten();
+    let files = files.unwrap_or_default().into_iter();
+    files
+        .filter_map(|(path, digest)| Some((path, digest?)))
+        .collect()
+}
+
+/// Returns the digests of all files of a release by path, as its lists have them; `None` for a list
+/// that is not as xpkg wrote it.
+pub fn release_files(
+    host: &Host,
+    directory: &Utf8Path,
+    text: &str,
+    document: Document,
+) -> Result<BTreeMap<String, Option<String>>> {
+    let own = digest::sha256(text.as_bytes());
+    let signatures = document.signatures.clone();
+    let files = document.files.iter();
+    let files = files.map(|file| (file.path.as_str(), file.sha256.as_str()));
+    let expected = release::sums(files.chain([(RELEASE_NAME, own.as_str())]));
+    let mut known: BTreeMap<String, Option<String>> = document
+        .files
+        .into_iter()
+        .map(|file| (file.path, Some(file.sha256)))
+        .collect();
+    let place = directory.join(SUMS_NAME);
+    let found = if host.exists(&place) {
+        host.read_small_text(&place, LONGEST_MANIFEST)?
+    } else {
+        expected.clone()
+    };
+    // The list of checksums is the only one that has the digest of the document.
+    let line = found
+        .lines()
+        .find(|line| line.ends_with(&format!("  {RELEASE_NAME}")));
+    let is_document = line.is_none_or(|line| line.starts_with(&own));
+    let is_list = found == expected || !is_document;
+    known.insert(RELEASE_NAME.to_owned(), is_document.then_some(own));
+    let list = is_list.then(|| digest::sha256(found.as_bytes()));
+    known.insert(SUMS_NAME.to_owned(), list);
+    for signature in signatures {
+        let name = signature.file_name();
+        // No list has its digest: it is verified with a key.
+        let place = directory.join(name);
+        let own = host
+            .is_file(&place)
+            .then(|| host.hash(&place))
+            .transpose()?;
+        known.insert(name.to_owned(), own.map(|(sha256, _)| sha256));
+    }
+    Ok(known)
 }
 
 /// Codes declared in this file.

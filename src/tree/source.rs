@@ -63,10 +63,10 @@ pub const CODES: &[Code] = &[COMMIT_UNKNOWN];
 pub const COMMIT_UNKNOWN: Code = code(&CodeInfo {
     name: "commit-unknown",
     title: "git does not tell the commit of the checkout",
-    cause: "git refuses to read a checkout that belongs to another user, as in containers, or the \
-            checkout is damaged. The manifest, labels and dates of images have no commit then.",
-    detection: "The error of `git status`.",
-    fix: "If you trust the checkout, add it to git's `safe.directory`, with the command that the \
+    cause: "git refuses to read a checkout that belongs to another user, as in containers, the \
+            checkout is damaged, or git is not on PATH. The manifest, labels and dates of images have no commit then.",
+    detection: "The error of `git status`; without git, a `.git` in a directory above.",
+    fix: "Install git. If you trust the checkout, add it to git's `safe.directory`, with the command that the \
           warning shows.",
     page: "manifest",
     sources: &["git-config(1), safe.directory"],

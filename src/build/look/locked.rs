@@ -1,6 +1,7 @@
 //! Reads the tools of a plan by their content, for `xpkg.lock` and `--locked`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -16,23 +17,28 @@ use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::problem::{Problem, Result};
 use crate::project::linker::LinkerKind;
+use crate::project::look::rustc::starts_only;
 use crate::project::workspace::tools_dir;
 use crate::toolchain::c_usage::CUsage;
+use crate::toolchain::candidate::Candidate;
 use crate::toolchain::facts::Zig;
 use crate::toolchain::image::lockfile::NAME;
 use crate::toolchain::image::look::store::read_lock;
 use crate::toolchain::locked::{
-    C_COMPILER, CXX_COMPILER, LockedTool, LockedToolchain, SCRIPT_COMPILER, TOOLCHAIN_CHANGED,
+    C_COMPILER, CXX_COMPILER, LockedTool, LockedToolchain, RUSTC_COMMAND, RUSTC_WORKSPACE_WRAPPER,
+    RUSTC_WRAPPER, SCRIPT_COMPILER, STANDARD_LIBRARY, TOOLCHAIN_CHANGED,
 };
 use crate::toolchain::look::programs;
-use crate::toolchain::words::ToolWords;
+use crate::toolchain::probe::definition::version;
+use crate::toolchain::probe::linker::{CalledLinker, RustcsLld, called, link_arguments};
+use crate::toolchain::words::{ToolWords, is_launcher};
 use crate::tree::source::Source;
 
 /// Time limit of a question to a compiler.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// Programs that a C compiler starts.
-const PARTS: &[&str] = &["as", "cc1", "cc1plus", "collect2", "ld"];
+/// Programs that a C compiler starts, beside its linker.
+const PARTS: &[&str] = &["as", "cc1", "cc1plus", "collect2"];
 
 /// Files that a C compiler links into programs, or against whose symbol versions it links them.
 const OBJECTS: &[&str] = &[
@@ -54,19 +60,43 @@ const OBJECTS: &[&str] = &[
     "Scrt1.o",
 ];
 
-/// Refuses tools that are not those of `xpkg.lock`, if it has any and `--locked` is given.
+/// Programs beside rustc that link, or change what was linked. rustup's components add others there.
+const LINKERS: &[&str] = &["rust-lld", "rust-objcopy", "wasm-component-ld"];
+
+/// Directories beside them whose programs link: names by which C compilers call `rust-lld`, and GNU's
+/// linker for Windows.
+const LINKER_DIRECTORIES: &[&str] = &["gcc-ld", "self-contained"];
+
+/// Largest size of rustup's list of a component's files, in bytes.
+const LONGEST_MANIFEST: u64 = 64 * 1024 * 1024;
+
+/// Refuses tools that are not those of `xpkg.lock`, if it has any and `--locked` is given. A standard
+/// library that is to be installed is not compared yet.
 ///
 /// # Errors
 /// `toolchain-changed`, one for each target; a file of a tool cannot be read.
 pub fn check(host: &Host, session: &Session, plan: &Plan) -> Result<(), Vec<Problem>> {
+    let changed = changed(host, session, plan).map_err(|problem| vec![problem])?;
+    let problems: Vec<Problem> = changed.into_iter().map(|(_, problem)| problem).collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}
+
+/// Returns the targets whose tools [`check`] refuses, by their full names, with the problem of each.
+///
+/// # Errors
+/// A file of a tool cannot be read.
+pub fn changed(host: &Host, session: &Session, plan: &Plan) -> Result<Vec<(String, Problem)>> {
     let options = &session.request.cargo_options;
     if !(options.locked || options.frozen) {
-        return Ok(());
+        return Ok(Vec::new());
     }
-    let single = |problem| vec![problem];
-    let lock = read_lock(host, &session.request.project).map_err(single)?;
+    let lock = read_lock(host, &session.request.project)?;
     if lock.toolchains.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let mut problems = Vec::new();
     for target in &plan.targets {
@@ -74,25 +104,22 @@ pub fn check(host: &Host, session: &Session, plan: &Plan) -> Result<(), Vec<Prob
         let lines = match lock.toolchains.iter().find(|known| known.target == triple) {
             None => vec![format!("`{NAME}` has none for this target")],
             Some(locked) => {
-                let here = toolchain(host, session, plan, target).map_err(single)?;
+                let here = toolchain(host, session, plan, target)?;
                 locked.differences(&here, &unneeded(session, target))
             }
         };
         if !lines.is_empty() {
             let message = format!("the tools for `{triple}` are not those in `{NAME}`");
-            problems.push(Problem::new(TOOLCHAIN_CHANGED, message).note("found", lines).help(
-                format!(
+            let problem = Problem::new(TOOLCHAIN_CHANGED, message)
+                .note("found", lines)
+                .help(format!(
                     "install those, or lock the ones here: `cargo xpkg lock --toolchains --target \
                      {triple}`"
-                ),
-            ));
+                ));
+            problems.push((target.target.to_string(), problem));
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    Ok(problems)
 }
 
 /// Returns the C that is compiled for a target.
@@ -102,7 +129,7 @@ fn c_usage(session: &Session, target: &TargetPlan) -> Option<CUsage> {
     Some(CUsage::new(request, session.facts.of(&target.target)))
 }
 
-/// Returns the roles of tools that have nothing to do in this run.
+/// Returns the roles of tools that have nothing to do in this run, or are not here yet.
 pub fn unneeded(session: &Session, target: &TargetPlan) -> Vec<&'static str> {
     let usage = c_usage(session, target);
     let mut roles = Vec::new();
@@ -114,6 +141,9 @@ pub fn unneeded(session: &Session, target: &TargetPlan) -> Vec<&'static str> {
     }
     if session.facts.host.c_packages.is_empty() {
         roles.push(SCRIPT_COMPILER);
+    }
+    if target.install.is_some() {
+        roles.push(STANDARD_LIBRARY);
     }
     roles
 }
@@ -151,21 +181,22 @@ pub fn toolchain(
     if host.is_dir(&library) {
         let name = format!("lib/rustlib/{triple}/lib");
         tools.push(LockedTool {
-            role: "standard library".to_owned(),
+            role: STANDARD_LIBRARY.to_owned(),
             program: "std".to_owned(),
             arguments: None,
             version: None,
-            files: BTreeMap::from([(name, reader.directory(&library)?)]),
+            files: BTreeMap::from([(name, reader.standard_library(&rustlib, triple)?)]),
         });
     }
     let candidate = &target.toolchain.candidate;
-    // The pin of the image has its digest.
+    // The pin of the image has its digest, and variables of this machine are not in it.
     if candidate.image.is_some() {
         return Ok(LockedToolchain {
             target: triple.to_owned(),
             tools,
         });
     }
+    tools.extend(reader.rustc_callers(session)?);
     if candidate.kind == LinkerKind::Zig
         && let Some(zig) = &facts.zig
     {
@@ -189,17 +220,32 @@ pub fn toolchain(
         });
     }
     let linker = &candidate.linker;
+    let rustflags = &facts.of(&target.target).rustflags;
+    let lld = RustcsLld::by_default(&target.target, version(&facts.rustc.release), rustflags);
+    // As rustc orders them: the last one that names a linker is obeyed.
+    let started = candidate.started_by(&linker.program);
+    let scripts = started.iter().flat_map(|started| &started.arguments);
+    let arguments = scripts
+        .cloned()
+        .chain(
+            lld.iter()
+                .flat_map(|lld| reader.lld_arguments(lld, &facts.rustc.host)),
+        )
+        .chain(link_arguments(rustflags));
     tools.extend(reader.tool(
         "linker",
         &Named {
             program: linker.program.clone(),
             path: linker.path.clone(),
             arguments: Vec::new(),
+            others: arguments.collect(),
             version: named.linker.version.clone(),
             is_compiler: linker.machine.is_some(),
         },
     )?);
-    let words = |value: &str| facts.words(value);
+    let compiler = |value: &str, known: Option<&Utf8Path>, version: Option<String>| {
+        Named::compiler(facts.words(value), known, version).started_by(candidate)
+    };
     let usage = c_usage(session, target);
     let has_c = usage.as_ref().is_some_and(|usage| usage.present);
     let has_cxx = usage.is_some_and(|usage| usage.has_cxx());
@@ -208,12 +254,12 @@ pub fn toolchain(
     // Where nobody names one, the cc crate calls these for the host.
     let cc = c_compiler
         .map(|compiler| compiler.program.as_str())
-        .or(Some("cc").filter(|_| is_native && has_c));
-    if let Some(cc) = cc {
+        .or(Some("cc").filter(|_| is_native));
+    if let Some(cc) = cc.filter(|_| has_c) {
         let version = named.c_compiler.as_ref();
         let version = version.and_then(|compiler| compiler.version.clone());
         let known = c_compiler.and_then(|compiler| compiler.path.as_deref());
-        tools.extend(reader.tool(C_COMPILER, &Named::compiler(words(cc), known, version))?);
+        tools.extend(reader.tool(C_COMPILER, &compiler(cc, known, version))?);
     }
     let settings = &facts.of(&target.target).settings;
     let by_user = settings.get("CXX").map(|setting| setting.value.as_str());
@@ -229,7 +275,7 @@ pub fn toolchain(
         .or(by_xpkg.map(|set| set.value.as_str()))
         .or(Some("c++").filter(|_| is_native));
     if let Some(cxx) = cxx.filter(|_| has_cxx) {
-        tools.extend(reader.tool(CXX_COMPILER, &Named::compiler(words(cxx), None, None))?);
+        tools.extend(reader.tool(CXX_COMPILER, &compiler(cxx, None, None))?);
     }
     // What it compiles may write sources, or compress and generate what is part of the program.
     if let Some(compiler) = &facts.host.compiler {
@@ -239,6 +285,7 @@ pub fn toolchain(
                 program: compiler.program.clone(),
                 path: compiler.path.clone(),
                 arguments: facts.host.arguments.clone(),
+                others: Vec::new(),
                 version: compiler.version.clone(),
                 is_compiler: compiler.machine.is_some(),
             },
@@ -258,6 +305,9 @@ struct Named {
     path: Option<Utf8PathBuf>,
     /// Arguments of every call.
     arguments: Vec<String>,
+    /// More of them, which are no part of the tool: of rustc, of rustflags, and of a script of xpkg's
+    /// own, whose name has a digest of them.
+    others: Vec<String>,
     version: Option<String>,
     /// True if it is asked for its parts.
     is_compiler: bool,
@@ -273,8 +323,21 @@ impl Named {
             path: path.map(Utf8Path::to_owned),
             program: words.program,
             arguments: words.args,
+            others: Vec::new(),
             version,
             is_compiler: true,
+        }
+    }
+
+    /// Returns what a script of the candidate starts in place of the script.
+    fn started_by(self, candidate: &Candidate) -> Self {
+        match candidate.started_by(&self.program) {
+            Some(started) => Self {
+                path: Some(started.path.clone()),
+                others: started.arguments.clone(),
+                ..self
+            },
+            None => self,
         }
     }
 }
@@ -297,11 +360,15 @@ impl Reader<'_> {
         Ok(format!("sha256:{digest}"))
     }
 
-    /// Returns the digest of the names and digests of all files below a directory.
-    fn directory(&self, directory: &Utf8Path) -> Result<String> {
+    /// Returns the digest of the names and digests of all files below a directory, without these.
+    fn directory_without(
+        &self,
+        directory: &Utf8Path,
+        without: &BTreeSet<String>,
+    ) -> Result<String> {
         let mut text = String::new();
         for (name, kind) in self.host.walk(directory)? {
-            if kind != PathKind::Directory {
+            if kind != PathKind::Directory && !without.contains(&name) {
                 text += &format!("{}  {name}\n", self.file(&directory.join(&name))?);
             }
         }
@@ -388,6 +455,9 @@ impl Reader<'_> {
         }
         for directory in ["lib", "bin"] {
             let place = sysroot.join(directory);
+            if !self.host.is_dir(&place) {
+                continue;
+            }
             for entry in self.host.list(&place)? {
                 let is_library = [".so", ".dylib", ".dll"].iter().any(|end| {
                     let mut parts = entry.name.match_indices(end);
@@ -404,10 +474,103 @@ impl Reader<'_> {
         }
         let linkers = format!("lib/rustlib/{host}/bin");
         let place = sysroot.join(&linkers);
-        if self.host.is_dir(&place) {
-            files.insert(linkers, self.directory(&place)?);
+        for (name, kind) in self.walk(&place)? {
+            let (first, rest) = name.split_once('/').unwrap_or((&name, ""));
+            let is_linking = if rest.is_empty() {
+                LINKERS.contains(&first.trim_end_matches(".exe"))
+            } else {
+                LINKER_DIRECTORIES.contains(&first)
+            };
+            if is_linking && kind != PathKind::Directory {
+                let digest = self.file(&place.join(&name))?;
+                files.insert(format!("{linkers}/{name}"), digest);
+            }
         }
         Ok(files)
+    }
+
+    /// Returns the programs that cargo calls in place of rustc: the one that is configured, if it is another
+    /// one, and its wrappers. Caches decide no byte.
+    fn rustc_callers(&self, session: &Session) -> Result<Vec<LockedTool>> {
+        let build = &session.request.cargo_config.build;
+        let wrapper = |program: &Option<PathBuf>| {
+            let program = program.as_ref()?.to_str()?;
+            let is_called = !program.is_empty() && !is_launcher(program, None);
+            is_called.then(|| program.to_owned())
+        };
+        let rustc = build.rustc.as_ref().and_then(|program| program.to_str());
+        let rustc = rustc.or(self.host.var("RUSTC")).unwrap_or("rustc");
+        let is_another = self
+            .host
+            .find(rustc)
+            .is_some_and(|path| !starts_only(self.host, &path, self.sysroot));
+        let programs = [
+            (RUSTC_COMMAND, is_another.then(|| rustc.to_owned())),
+            (RUSTC_WRAPPER, wrapper(&build.rustc_wrapper)),
+            (
+                RUSTC_WORKSPACE_WRAPPER,
+                wrapper(&build.rustc_workspace_wrapper),
+            ),
+        ];
+        let mut tools = Vec::new();
+        for (role, program) in programs {
+            let Some(program) = program else {
+                continue;
+            };
+            tools.extend(self.tool(
+                role,
+                &Named {
+                    program,
+                    path: None,
+                    arguments: Vec::new(),
+                    others: Vec::new(),
+                    version: None,
+                    is_compiler: false,
+                },
+            )?);
+        }
+        Ok(tools)
+    }
+
+    /// Returns the digest of a target's standard library: of all files in its directory that rustup has
+    /// not installed with another component, such as `llvm-tools` or `rustc-dev`.
+    fn standard_library(&self, rustlib: &Utf8Path, triple: &str) -> Result<String> {
+        let own = format!("manifest-rust-std-{triple}");
+        let below = format!("lib/rustlib/{triple}/lib/");
+        let mut others = BTreeSet::new();
+        let manifests = self.host.names(rustlib).into_iter();
+        for manifest in manifests.filter(|name| name.starts_with("manifest-") && *name != own) {
+            let path = rustlib.join(&manifest);
+            let text = self.host.read_small_text(&path, LONGEST_MANIFEST)?;
+            let files = text.lines().filter_map(|line| line.strip_prefix("file:"));
+            let here = files.filter_map(|file| file.strip_prefix(&below));
+            others.extend(here.map(str::to_owned));
+        }
+        let directory = rustlib.join(triple).join("lib");
+        self.directory_without(&directory, &others)
+    }
+
+    /// Lists what is below a directory; nothing if there is none.
+    fn walk(&self, directory: &Utf8Path) -> Result<BTreeMap<String, PathKind>> {
+        if self.host.is_dir(directory) {
+            self.host.walk(directory)
+        } else {
+            Ok(BTreeMap::new())
+        }
+    }
+
+    /// Returns the arguments by which rustc has a C compiler call lld; none if the toolchain does not
+    /// have its own, as those of distributions.
+    fn lld_arguments(&self, lld: &RustcsLld, host: &str) -> Vec<String> {
+        let own = self.sysroot.join(format!("lib/rustlib/{host}/bin/gcc-ld"));
+        if !self.host.is_dir(&own) {
+            return Vec::new();
+        }
+        let directory = lld.is_own.then(|| format!("-B{own}"));
+        directory
+            .into_iter()
+            .chain(["-fuse-ld=lld".to_owned()])
+            .collect()
     }
 
     /// Returns a linker or a compiler with what it starts and links; `None` for one that is a part
@@ -425,13 +588,26 @@ impl Reader<'_> {
             self.file(&path)?,
         )]);
         if named.is_compiler {
-            let asked = PARTS.iter().map(|name| (*name, "-print-prog-name"));
+            let args = [named.arguments.as_slice(), &named.others].concat();
+            let linker = match called(&args) {
+                CalledLinker::Name(name) => Some(name),
+                CalledLinker::Path(path) => {
+                    let path = self.root.join(path);
+                    let name = path.file_name().unwrap_or_default().to_owned();
+                    files.insert(name, self.file(&path)?);
+                    None
+                }
+            };
+            let programs = PARTS.iter().copied().chain(linker.as_deref());
+            let asked = programs.map(|name| (name, "-print-prog-name"));
             let objects = OBJECTS.iter().map(|name| (*name, "-print-file-name"));
             let questions: Vec<(&str, &str)> = asked.chain(objects).collect();
             let parts: Result<Vec<Option<(String, String)>>> = questions
                 .par_iter()
                 .map(|(name, flag)| {
-                    let part = self.part(&path, &named.arguments, flag, name)?;
+                    let part = self.part(&path, &args, flag, name)?;
+                    // What is rustc's own is among its files.
+                    let part = part.filter(|part| !part.starts_with(self.sysroot));
                     let digest = part.map(|part| self.file(&part)).transpose()?;
                     Ok(digest.map(|digest| ((*name).to_owned(), digest)))
                 })
@@ -470,7 +646,7 @@ impl Reader<'_> {
                 .filter(|_| flag == "-print-prog-name")
                 .and_then(|name| self.host.find(name.as_str()))
         } else {
-            Some(said).filter(|path| self.host.is_file(path))
+            Some(self.root.join(said)).filter(|path| self.host.is_file(path))
         };
         Ok(found)
     }

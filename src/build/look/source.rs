@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest;
+use crate::host::lock::is_left_lock;
 use crate::host::machine::Host;
 use crate::project::workspace::Workspace;
+use crate::tree::look;
 use crate::tree::source::{self, COMMIT_UNKNOWN, GIT_LIMIT, Source, git_refusal};
 
 /// Commit of the sources, and what the user must know about it.
@@ -69,7 +71,19 @@ pub fn find(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> Foun
     let mut warnings = Vec::new();
     let mut git = |args: &[&str]| {
         let question = source::git(&workspace.root).args(args.iter().copied());
-        let output = host.capture_bounded(&question, GIT_LIMIT).ok()?;
+        let output = match host.capture_bounded(&question, GIT_LIMIT) {
+            Ok(output) => output,
+            Err(problem) => {
+                let is_checkout = host.interrupted().is_none() && is_in_checkout(host, workspace);
+                let why = match host.find("git") {
+                    Some(_) => problem.message,
+                    None => "`git` is not on PATH".to_owned(),
+                };
+                let warning = format!("the manifest has no commit: {why}");
+                warnings.extend(is_checkout.then_some(warning));
+                return None;
+            }
+        };
         if output.timed_out {
             let seconds = GIT_LIMIT.as_secs();
             warnings.push(format!(
@@ -124,9 +138,68 @@ pub fn find(host: &Host, workspace: &Workspace, generated: &[&Utf8Path]) -> Foun
             .find_map(|line| line.strip_prefix("# branch.oid "))
             .filter(|commit| commit.len() >= 40)
             .map(str::to_owned);
-        source.dirty = Some(status.lines().any(|line| !line.starts_with('#')));
+        let mut changes = status.lines().filter(|line| !line.starts_with('#'));
+        let is_tracked = |line: &str| !line.starts_with("? ");
+        source.dirty = Some(match (changes.clone().next(), changes.any(is_tracked)) {
+            (None, _) => false,
+            (Some(_), true) => true,
+            // Only untracked files, of which some may be xpkg's own.
+            (Some(_), false) => has_others(host, &workspace.root, &pathspec),
+        });
     }
     FoundSource { source, warnings }
+}
+
+/// Returns true if the workspace is in a directory that git calls a checkout.
+fn is_in_checkout(host: &Host, workspace: &Workspace) -> bool {
+    let mut above = workspace.root.ancestors();
+    above.any(|directory| host.exists(&directory.join(".git")))
+}
+
+/// Returns true if git finds untracked files that xpkg has not written, or has not written as they are:
+/// trees, releases, and lock files of killed runs.
+fn has_others(host: &Host, root: &Utf8Path, pathspec: &[String]) -> bool {
+    let top = answer(host, root, &["rev-parse", "--show-toplevel"], &[]);
+    let question = [
+        "ls-files",
+        "-z",
+        "--others",
+        "--exclude-standard",
+        "--full-name",
+        "--",
+    ];
+    let (Some(top), Some(files)) = (top, answer(host, root, &question, pathspec)) else {
+        return true;
+    };
+    let top = Utf8Path::new(top.trim_end());
+    let mut written = BTreeMap::new();
+    let mut files = files.split('\0').filter(|file| !file.is_empty());
+    files.any(|file| !is_own(host, top, Utf8Path::new(file), &mut written))
+}
+
+/// Returns true for a file that xpkg has written to a directory of the checkout, as it is. `written` keeps
+/// what it has written to each.
+fn is_own(
+    host: &Host,
+    top: &Utf8Path,
+    file: &Utf8Path,
+    written: &mut BTreeMap<Utf8PathBuf, BTreeMap<String, String>>,
+) -> bool {
+    let path = top.join(file);
+    if host.link_text(&path).is_some() || !host.is_file(&path) {
+        return false;
+    }
+    if is_left_lock(&path) {
+        return true;
+    }
+    file.ancestors().skip(1).any(|directory| {
+        let known = written
+            .entry(directory.to_owned())
+            .or_insert_with(|| look::written(host, &top.join(directory)));
+        let below = file.strip_prefix(directory).unwrap_or(file);
+        let digest = known.get(below.as_str());
+        digest.is_some_and(|digest| host.hash(&path).is_ok_and(|(found, _)| found == *digest))
+    })
 }
 
 /// Returns the state of the sources of local packages: the commit of each checkout that has some, and

@@ -6,6 +6,7 @@ use crate::build::cache;
 use crate::build::cache::key;
 use crate::build::cargo_call::fetch;
 use crate::build::compile;
+use crate::build::look::locked;
 use crate::build::look::request::{RunRequest, xpkg_config};
 use crate::build::look::session::Session;
 use crate::build::look::source::source;
@@ -195,16 +196,27 @@ impl Run<'_> {
         };
         let planned = looked.and_then(|session| {
             let plan = session.plan()?;
-            Ok((session, plan))
+            let changed = locked::changed(self.host, &session, &plan)?;
+            Ok((session, plan, changed))
         });
+        let (planned, changed) = match planned {
+            Ok((session, plan, changed)) => (Ok((session, plan)), changed),
+            Err(failure) => (Err(failure), Vec::new()),
+        };
+        let problems = changed.iter().map(|(_, problem)| problem.clone());
+        let mut refused = (!changed.is_empty()).then(|| Failure::Problems(problems.collect()));
         if !self.range.contains(Stage::Gate) {
             let (session, plan) = planned?;
-            return Ok((Some(session), Some(plan), None));
+            return refused.map_or(Ok((Some(session), Some(plan), None)), Err);
         }
         let took = self.timer.now() - began;
-        let end = match &planned {
-            Ok(_) => End::Done,
-            Err(failure) => End::Failed(failure.name()),
+        let end_of = |target: &String| {
+            let problem = changed.iter().find(|(changed, _)| changed == target);
+            match (&planned, problem) {
+                (Err(failure), _) => End::Failed(failure.name()),
+                (Ok(_), Some((_, problem))) => End::Failed(problem.code.name().to_owned()),
+                (Ok(_), None) => End::Done,
+            }
         };
         let looked = planned.as_ref().ok();
         let scene =
@@ -214,6 +226,7 @@ impl Run<'_> {
                 Some(scene) => scene.inputs(Stage::Gate, Some(target))?,
                 None => Vec::new(),
             };
+            let end = end_of(target);
             self.ran.push(Ran {
                 stage: Stage::Gate,
                 target: Some(target.clone()),
@@ -226,14 +239,14 @@ impl Run<'_> {
                 target: Some(target.clone()),
                 inputs,
                 outputs: Vec::new(),
-                end: end.clone(),
+                end,
                 attempts,
                 began,
                 took,
             });
         }
         Ok(match planned {
-            Ok((session, plan)) => (Some(session), Some(plan), None),
+            Ok((session, plan)) => (Some(session), Some(plan), refused.take()),
             Err(failure) => (None, None, Some(failure)),
         })
     }

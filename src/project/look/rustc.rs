@@ -217,7 +217,7 @@ pub fn own_rustc(sysroot: &Utf8Path) -> Utf8PathBuf {
 
 /// Returns true if a program is the compiler of this toolchain, or rustup's proxy, and not another
 /// one that may choose among compilers by rules of its own.
-fn starts_only(host: &Host, program: &Utf8Path, sysroot: &Utf8Path) -> bool {
+pub fn starts_only(host: &Host, program: &Utf8Path, sysroot: &Utf8Path) -> bool {
     let real = host.real_path(program);
     is_proxy(host, program) || real.is_some() && host.real_path(&own_rustc(sysroot)) == real
 }

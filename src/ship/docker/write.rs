@@ -55,7 +55,6 @@ pub fn write(
 const CONTEXT: Kind = Kind {
     name: "a context",
     flag: "--context",
-    lock_stays: false,
 };
 
 /// Writes one piece below a new context.

@@ -150,7 +150,6 @@ pub fn write(
 const LAYOUT: Kind = Kind {
     name: "an image layout",
     flag: "--oci",
-    lock_stays: false,
 };
 
 /// Refuses to write over what xpkg did not write: ours holds nothing but a layout, and every image in

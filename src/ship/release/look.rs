@@ -29,8 +29,8 @@ use crate::ship::release::model::{
 use crate::ship::release::sbom::{Facts, PackageFacts};
 use crate::ship::release::version::TAG_MISMATCH;
 use crate::tree::fields::is_hex;
-use crate::tree::look::TREE_CHANGED;
-use crate::tree::release::{Document, NAME, SUMS_NAME, sums};
+use crate::tree::look::{TREE_CHANGED, release_files};
+use crate::tree::release::{Document, NAME};
 use crate::tree::source::{GIT_LIMIT, git};
 
 /// Returns the files to include, by package. A pattern is searched in the package's directory, then
@@ -454,7 +454,7 @@ pub fn check_place(host: &Host, directory: &Utf8Path, name: &Utf8Path) -> Result
     if entries.get(NAME) == Some(&PathKind::File) {
         let text = host.read_small_text(&directory.join(NAME), LONGEST_DOCUMENT)?;
         let document = Document::parse(&text, name.join(NAME).as_str())?;
-        known = listed(host, directory, &text, document)?;
+        known = release_files(host, directory, &text, document)?;
     }
     let is_untracked = |(path, kind): &(&String, &PathKind)| match kind {
         PathKind::Directory => false,
@@ -479,52 +479,6 @@ pub fn check_place(host: &Host, directory: &Utf8Path, name: &Utf8Path) -> Result
     }
     let message = format!("`{name}` contains files that were changed since xpkg wrote them");
     Err(foreign(message).note("changed", changed.into_iter().take(SHOWN)))
-}
-
-/// Returns the digests of all files of a release by path, as its lists have them; `None` for a list
-/// that is not as xpkg wrote it.
-fn listed(
-    host: &Host,
-    directory: &Utf8Path,
-    text: &str,
-    document: Document,
-) -> Result<BTreeMap<String, Option<String>>> {
-    let own = digest::sha256(text.as_bytes());
-    let signatures = document.signatures.clone();
-    let files = document.files.iter();
-    let files = files.map(|file| (file.path.as_str(), file.sha256.as_str()));
-    let expected = sums(files.chain([(NAME, own.as_str())]));
-    let mut known: BTreeMap<String, Option<String>> = document
-        .files
-        .into_iter()
-        .map(|file| (file.path, Some(file.sha256)))
-        .collect();
-    let place = directory.join(SUMS_NAME);
-    let found = if host.exists(&place) {
-        host.read_small_text(&place, LONGEST_DOCUMENT)?
-    } else {
-        expected.clone()
-    };
-    // The list of checksums is the only one that has the digest of the document.
-    let line = found
-        .lines()
-        .find(|line| line.ends_with(&format!("  {NAME}")));
-    let is_document = line.is_none_or(|line| line.starts_with(&own));
-    let is_list = found == expected || !is_document;
-    known.insert(NAME.to_owned(), is_document.then_some(own));
-    let list = is_list.then(|| digest::sha256(found.as_bytes()));
-    known.insert(SUMS_NAME.to_owned(), list);
-    for signature in signatures {
-        let name = signature.file_name();
-        // No list has its digest: it is verified with a key.
-        let place = directory.join(name);
-        let own = host
-            .is_file(&place)
-            .then(|| host.hash(&place))
-            .transpose()?;
-        known.insert(name.to_owned(), own.map(|(sha256, _)| sha256));
-    }
-    Ok(known)
 }
 
 /// Codes declared in this file.

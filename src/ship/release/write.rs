@@ -46,7 +46,6 @@ use crate::verify::rules::policy::Policy;
 const RELEASE: Kind = Kind {
     name: "a release",
     flag: "--release-dir",
-    lock_stays: false,
 };
 
 /// Mode of the files of a release.

@@ -108,7 +108,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     candidate
         .files
         .extend(cxx.into_iter().flat_map(|(_, files)| files));
-    candidate.path = Some(script::directory(case.tools));
+    candidate.path = Some(script::directory(case));
     Ok(vec![candidate])
 }
 

@@ -88,7 +88,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     for files in [files, cxx_files, ar_files, ranlib_files] {
         candidate.files.extend(files);
     }
-    candidate.path = Some(script::directory(case.tools));
+    candidate.path = Some(script::directory(case));
     Ok(vec![candidate])
 }
 

@@ -10,7 +10,7 @@ use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::problem::{Problem, Result};
+use crate::problem::{Problem, Result, text::list};
 use crate::project::config::parse;
 use crate::project::reference;
 use crate::toolchain::locked::LockedToolchain;
@@ -155,9 +155,16 @@ impl Lockfile {
         struct Version {
             version: u32,
         }
+        let has = |table: &str| text.lines().any(|line| line.trim() == table);
+        // Both commands, if it has both: removing it loses all.
+        let commands: &[&str] = match (has("[[image]]"), has("[[toolchain]]")) {
+            (_, false) => &["cargo xpkg image pin"],
+            (false, true) => &["cargo xpkg lock --toolchains"],
+            (true, true) => &["cargo xpkg image pin", "cargo xpkg lock --toolchains"],
+        };
         let help = format!(
-            "restore it from version control, or remove it and run `cargo xpkg image pin`: \
-             `git checkout -- {NAME}`"
+            "restore it from version control, or remove it and run {}: `git checkout -- {NAME}`",
+            list(commands.iter().copied())
         );
         let unreadable = |error: &toml::de::Error| {
             Problem::new(
@@ -465,5 +472,24 @@ mod tests {
         let mut broken = Lockfile::default().with(vec![pin("a", "1", "gcc")], &["a"]);
         broken.images[0].digest.pop();
         assert!(message(&broken.text()).ends_with("is not a digest"));
+    }
+
+    #[test]
+    fn the_help_names_what_makes_each_part_again() {
+        let check = |tables: &str, expected: &str| {
+            let text = format!("version = 1\n{tables}new = 1\n");
+            let problem = Lockfile::parse("xpkg.lock".into(), &text).unwrap_err();
+            let help = format!(
+                "restore it from version control, or remove it and run {expected}: `git checkout \
+                 -- xpkg.lock`"
+            );
+            assert_eq!(problem.help, [help]);
+        };
+        check("[[image]]\n", "`cargo xpkg image pin`");
+        check("[[toolchain]]\n", "`cargo xpkg lock --toolchains`");
+        check(
+            "[[toolchain]]\n[[image]]\n",
+            "`cargo xpkg image pin` and `cargo xpkg lock --toolchains`",
+        );
     }
 }

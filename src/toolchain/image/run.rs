@@ -324,7 +324,7 @@ impl PinSession<'_> {
         locked: bool,
         dry: bool,
     ) -> Result<Lockfile> {
-        let path: Utf8PathBuf = store::lock_path(self.found);
+        let path: Utf8PathBuf = store::lock_target(self.host, self.found);
         let is_unchanged = |old: &Lockfile, new: &Lockfile| {
             new == old && (self.host.exists(&path) || new.images.is_empty())
         };

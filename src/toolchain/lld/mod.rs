@@ -125,7 +125,7 @@ fn candidate(case: &TargetContext, tools: Tools, reason: String) -> Candidate {
     );
     if let Some(files) = wrapper {
         candidate.files.extend(files);
-        candidate.path = Some(script::directory(case.tools));
+        candidate.path = Some(script::directory(case));
     }
     candidate
 }

@@ -306,6 +306,7 @@ impl Survey<'_, '_> {
         Facts {
             rustc: project.rustc.clone(),
             profile_settings: scope.profiles.effective(scope.profile),
+            root: project.workspace.root.clone(),
             without_libc: start_files.lacking,
             start_levels: start_files.levels,
             own_program: self.host.own_program().filter(|_| cfg!(unix)),

@@ -102,7 +102,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
     };
     let mut candidate = with(tools, ", and clang compiles C".to_owned());
     candidate.files.extend(files);
-    candidate.path = Some(script::directory(case.tools));
+    candidate.path = Some(script::directory(case));
     Ok(vec![candidate])
 }
 

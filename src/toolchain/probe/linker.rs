@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::project::rustflags;
+use crate::target::Target;
 
 /// A linker, as its own `--version` or its caller describes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,6 +96,60 @@ pub fn link_arguments(rustflags: &[String]) -> Vec<String> {
     arguments
 }
 
+/// Arguments by which rustc itself has a C compiler call lld.
+pub struct RustcsLld {
+    /// True if lld is the one of rustc, in `gcc-ld` beside it, and not that on PATH.
+    pub is_own: bool,
+}
+
+impl RustcsLld {
+    /// Returns how rustc calls lld without being told; `None` if it leaves the choice to the compiler.
+    /// `release` is rustc's version.
+    ///
+    /// Source: release notes of Rust 1.90, "LLD is now the default linker on x86_64-unknown-linux-gnu",
+    /// and `add_lld_args` of rustc 1.95.
+    pub fn by_default(target: &Target, release: [u64; 3], rustflags: &[String]) -> Option<Self> {
+        let option = |name: &str| rustflags::value(rustflags, name);
+        let is_default = target.triple() == "x86_64-unknown-linux-gnu"
+            && release >= [1, 90, 0]
+            && option("linker-features").as_deref() != Some("-lld");
+        let contained = option("link-self-contained").unwrap_or_default();
+        let is_own = !["-linker", "n", "no", "off"]
+            .iter()
+            .any(|word| contained.split(',').any(|part| part == *word));
+        is_default.then_some(Self { is_own })
+    }
+}
+
+/// Returns the program that a C compiler calls as its linker with these arguments, as the compiler is
+/// asked for it (`ld.lld`), or its path.
+pub fn called(arguments: &[String]) -> CalledLinker<'_> {
+    let last = |prefix: &str| {
+        let mut values = arguments.iter().rev();
+        values.find_map(|argument| argument.strip_prefix(prefix))
+    };
+    // clang takes it before `-fuse-ld`; gcc does not know it.
+    let chosen = last("--ld-path=").or_else(|| last("-fuse-ld="));
+    match chosen {
+        Some(path) if path.contains('/') => CalledLinker::Path(path),
+        // The compiler's default, to clang.
+        None | Some("" | "ld") => CalledLinker::Name("ld".to_owned()),
+        Some(name) => match last("--ld-path=") {
+            Some(name) => CalledLinker::Name(name.to_owned()),
+            None => CalledLinker::Name(format!("ld.{name}")),
+        },
+    }
+}
+
+/// Linker that a C compiler calls.
+#[derive(Debug, PartialEq, Eq)]
+pub enum CalledLinker<'a> {
+    /// Name, which the compiler looks up among its own programs first.
+    Name(String),
+    /// Path of the program.
+    Path(&'a str),
+}
+
 /// Returns the first two numbers of the first word that begins with a digit.
 fn number(text: &str) -> Option<[u32; 2]> {
     let word = text
@@ -147,5 +202,46 @@ mod tests {
         );
         check("zig ld 0.17.0", LinkerProgram::Other, Some([0, 17]));
         check("", LinkerProgram::Other, None);
+    }
+
+    #[test]
+    fn arguments_choose_the_linker_that_is_called() {
+        let check = |arguments: &str, expected: CalledLinker| {
+            let words: Vec<String> = arguments.split(' ').map(str::to_owned).collect();
+            assert_eq!(called(&words), expected, "{arguments}");
+        };
+        let name = |name: &str| CalledLinker::Name(name.to_owned());
+        check("", name("ld"));
+        check("-B/dir", name("ld"));
+        check("-fuse-ld=lld -B/dir -fuse-ld=gold", name("ld.gold"));
+        check("-fuse-ld=bfd", name("ld.bfd"));
+        check("-fuse-ld=ld", name("ld"));
+        check("-fuse-ld=/opt/wild", CalledLinker::Path("/opt/wild"));
+        check(
+            "--ld-path=/opt/mold -fuse-ld=lld",
+            CalledLinker::Path("/opt/mold"),
+        );
+        check("--ld-path=mold -fuse-ld=lld", name("mold"));
+    }
+
+    #[test]
+    fn rustc_calls_its_own_lld_unless_it_is_told_otherwise() {
+        let check = |triple: &str, release: [u64; 3], flags: &str, expected: Option<bool>| {
+            let target = Target::of_triple(triple).unwrap();
+            let flags: Vec<String> = flags.split(' ').map(str::to_owned).collect();
+            let lld = RustcsLld::by_default(&target, release, &flags);
+            assert_eq!(lld.map(|lld| lld.is_own), expected, "{triple} {flags:?}");
+        };
+        let x86 = "x86_64-unknown-linux-gnu";
+        check(x86, [1, 95, 0], "", Some(true));
+        check(x86, [1, 89, 0], "", None);
+        check(x86, [1, 95, 0], "-Clinker-features=-lld", None);
+        check(
+            x86,
+            [1, 95, 0],
+            "-C link-self-contained=-linker",
+            Some(false),
+        );
+        check("aarch64-unknown-linux-gnu", [1, 95, 0], "", None);
     }
 }

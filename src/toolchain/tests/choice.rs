@@ -99,6 +99,7 @@ fn what_stands_before_rust_lld_is_a_name_on_path() {
                 text: "#!/bin/sh\n# Written by cargo xpkg.\nexec '/my bin/cargo-xpkg' \"$@\"\n"
                     .to_owned(),
                 program: true,
+                starts: None,
             },
             ToolFile {
                 path: "/tools/bin/rust-lld-1".into(),
@@ -107,6 +108,7 @@ fn what_stands_before_rust_lld_is_a_name_on_path() {
                        \"$@\"\n"
                         .to_owned(),
                 program: true,
+                starts: None,
             },
         ]
     );

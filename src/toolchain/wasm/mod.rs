@@ -89,7 +89,7 @@ pub fn candidates(case: &TargetContext) -> Result<Vec<Candidate>, String> {
         let mut candidate = candidate(tools, format!("{alone}, and {what} compiles C"));
         if !files.is_empty() {
             candidate.files.extend(files);
-            candidate.path = Some(script::directory(case.tools));
+            candidate.path = Some(script::directory(case));
         }
         candidate
     };

@@ -113,7 +113,7 @@ fn cache_warmups(
     let (libc, long) = (system.name, system.first_link);
     // The script's name contains a digest of zig and of its arguments.
     let marker = |name: &str| zig.cache.join(name);
-    let path = |name: &str| script::directory(case.tools).join(name);
+    let path = |name: &str| script::directory(case).join(name);
     let c = CacheWarmup {
         what: format!("{libc} for {}, {long}", tools.target),
         compiler: path(&scripts.cc),
@@ -382,7 +382,7 @@ fn candidate(
     candidate.files.extend(scripts.files.iter().cloned());
     Candidate {
         cache_warmups: cache_warmups(case, zig, zig_tools, scripts, system),
-        path: Some(script::directory(case.tools)),
+        path: Some(script::directory(case)),
         ..candidate
     }
 }

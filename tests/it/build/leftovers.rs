@@ -9,7 +9,7 @@ use cargo_xpkg::host::replacement;
 use cargo_xpkg::host::shell::Shell;
 use cargo_xpkg::problem::Problem;
 
-use crate::support::{HOST, Project};
+use crate::support::{HOST, Project, X86_MUSL};
 
 /// Paths beside `dist` with the name of a new tree, sorted: directory and marker.
 fn beside(project: &Project) -> Vec<PathBuf> {
@@ -189,11 +189,52 @@ fn an_out_dir_in_the_checkout_does_not_make_it_dirty() {
     assert_eq!(source["dirty"], false);
 }
 
+/// What xpkg writes among the sources is no change of them; what anybody else writes there is one.
+#[test]
+fn trees_and_releases_in_the_checkout_do_not_make_it_dirty() {
+    let project = Project::of("hello");
+    project.write(".gitignore", "/target\n");
+    project.commit();
+    let dirty = |out_dir: &str| {
+        project
+            .xpkg(&format!("build -q --target {X86_MUSL} --out-dir {out_dir}"))
+            .ok();
+        let manifest = project.json(&format!("{out_dir}/manifest.json"));
+        manifest["targets"][0]["source"]["dirty"].clone()
+    };
+    assert_eq!(dirty("one"), false);
+    assert_eq!(dirty("trees/two"), false);
+    let release = format!("release -q --target {X86_MUSL} --out-dir one --release-dir dist");
+    project.xpkg(&release).ok();
+    project.xpkg(&release).ok();
+    // Of a run that was killed.
+    project.write("trees/.two.lock", "");
+    assert_eq!(dirty("trees/three"), false);
+    for (file, text) in [
+        ("one/more.rs", ""),
+        ("dist/notes.txt", ""),
+        ("trees/two.lock", ""),
+        ("trees/.other.lock", "the user's"),
+    ] {
+        project.write(file, text);
+        assert_eq!(dirty("trees/three"), true, "{file}");
+        std::fs::remove_file(project.path(file)).unwrap();
+    }
+    let staged = project.path(&format!("trees/two/{X86_MUSL}/hello/hello"));
+    std::fs::write(&staged, "other").unwrap();
+    assert_eq!(dirty("trees/three"), true, "a staged file is another one");
+    // A run that is refused leaves nothing beside a directory of the user.
+    project.write("docs/notes.md", "");
+    let run = project.xpkg("build -q --out-dir docs");
+    assert!(run.stderr.contains("error[tree-foreign]"), "{}", run.stderr);
+    assert!(!project.path(".docs.lock").exists());
+    assert!(!project.path(".one.lock").exists());
+}
+
 /// A place that is replaced, in a test.
 const PLACE: replacement::Kind = replacement::Kind {
     name: "a place",
     flag: "--place",
-    lock_stays: false,
 };
 
 #[test]

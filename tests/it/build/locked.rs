@@ -1,5 +1,7 @@
 //! `lock --toolchains`, and `build --locked` with other tools.
 
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::{ARM_MUSL, HOST, Project, X86_MUSL, cross, tool};
@@ -57,34 +59,50 @@ fn a_locked_build_takes_no_other_tools() {
     let roles: Vec<&str> = musl.iter().map(|(role, _)| role.as_str()).collect();
     assert_eq!(roles, ["rustc", "standard library"]);
     assert!(musl[0].1.contains(&"bin/rustc".to_owned()), "{musl:?}");
+    let lld = format!("lib/rustlib/{HOST}/bin/gcc-ld/ld.lld");
+    assert!(musl[0].1.contains(&lld), "{musl:?}");
+    // No C is compiled, so no compiler of C has anything to do.
     let gnu = tools(HOST);
-    let (role, parts) = &gnu[2];
-    assert_eq!(role, "linker");
-    for part in ["collect2", "ld", "crt1.o", "libgcc.a"] {
+    let roles: Vec<&str> = gnu.iter().map(|(role, _)| role.as_str()).collect();
+    assert_eq!(roles, ["rustc", "standard library", "linker"]);
+    let (_, parts) = &gnu[2];
+    for part in ["collect2", "crt1.o", "libgcc.a"] {
         assert!(parts.contains(&part.to_owned()), "{parts:?}");
     }
+    // rustc's own lld links.
+    assert!(!parts.contains(&"ld".to_owned()), "{parts:?}");
     // The same again, and with it `--locked` builds.
     project
         .xpkg(&format!("lock --toolchains {targets} --locked"))
         .ok();
     assert_eq!(project.read("xpkg.lock"), text);
     build("--locked").ok();
+    project
+        .xpkg_with(
+            &[("CC_x86_64_unknown_linux_musl", "cc")],
+            &format!("build -q --target {X86_MUSL} --locked"),
+        )
+        .ok();
     // A part that is another one.
     let linker = text.find("role = \"linker\"").unwrap();
-    let at = linker + text[linker..].find("ld = \"sha256:").unwrap() + "ld = \"sha256:".len();
+    let entry = "collect2 = \"sha256:";
+    let at = linker + text[linker..].find(entry).unwrap() + entry.len();
     let other = format!("{}{}{}", &text[..at], "0".repeat(64), &text[at + 64..]);
     project.write("xpkg.lock", &other);
     let digest = &text[at..at + 12];
-    let line = format!("linker: `ld` is sha256:{digest}… here, locked: sha256:000000000000…");
-    assert_eq!(
-        refused(&project, &format!("build -q {targets} --locked")),
-        [
-            format!(
-                "error[toolchain-changed]: the tools for `{HOST}` are not those in `xpkg.lock`"
-            ),
-            format!("found: {line}")
-        ]
-    );
+    let line = format!("linker: `collect2` is sha256:{digest}… here, locked: sha256:000000000000…");
+    for command in ["build -q", "plan"] {
+        assert_eq!(
+            refused(&project, &format!("{command} {targets} --locked")),
+            [
+                format!(
+                    "error[toolchain-changed]: the tools for `{HOST}` are not those in `xpkg.lock`"
+                ),
+                format!("found: {line}")
+            ],
+            "{command}"
+        );
+    }
     build("").ok();
     assert_eq!(
         refused(&project, &format!("lock --toolchains {targets} --locked")),
@@ -334,4 +352,203 @@ fn zigs_library_and_the_compiler_of_build_scripts_are_locked() {
         lines("no-such-compiler")[1],
         "changes: C compiler of build scripts: none here, locked: `cc`"
     );
+}
+
+/// A script in the project, with its path.
+fn script(project: &Project, name: &str, text: &str) -> String {
+    project.write(name, &format!("#!/bin/sh\n{text}"));
+    let path = project.path(name);
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+/// The roles, programs and files of the one target that is locked.
+fn locked(project: &Project) -> Vec<(String, String, Vec<String>)> {
+    let lock: toml::Table = project.read("xpkg.lock").parse().unwrap();
+    let tools = lock["toolchain"][0]["tool"].as_array().unwrap().iter();
+    let text = |tool: &toml::Value, key: &str| tool[key].as_str().unwrap().to_owned();
+    let files = |tool: &toml::Value| tool["files"].as_table().unwrap().keys().cloned().collect();
+    tools
+        .map(|tool| (text(tool, "role"), text(tool, "program"), files(tool)))
+        .collect()
+}
+
+/// Rustflags choose the linker that a C compiler calls.
+#[test]
+fn the_linker_that_is_called_is_locked() {
+    let project = Project::of("hello").with("ld.bfd");
+    let linker = script(&project, "linker/ld", "exec /usr/bin/ld \"$@\"\n");
+    let directory = Path::new(&linker).parent().unwrap().display();
+    let project = project.env(
+        "RUSTFLAGS",
+        &format!("-Clinker-features=-lld -Clink-arg=-B{directory}"),
+    );
+    let build = format!("build -q --locked --target {HOST}");
+    project
+        .xpkg(&format!("lock -q --toolchains --target {HOST}"))
+        .ok();
+    project.xpkg(&build).ok();
+    script(&project, "linker/ld", "exec /usr/bin/ld -O1 \"$@\"\n");
+    let found = refused(&project, &build);
+    assert!(
+        found[1].starts_with("found: linker: `ld` is sha256:"),
+        "{found:?}"
+    );
+    let lock = format!("lock -q --toolchains --target {HOST}");
+    let linkers = |rustflags: &str| {
+        project.xpkg_with(&[("RUSTFLAGS", rustflags)], &lock).ok();
+        let files = locked(&project).remove(2).2.into_iter();
+        let linkers = files.filter(|name| name.starts_with("ld"));
+        linkers.collect::<Vec<String>>()
+    };
+    assert_eq!(linkers("-Clink-arg=-fuse-ld=bfd"), ["ld.bfd"]);
+    assert_eq!(linkers(&format!("-Clink-arg=--ld-path={linker}")), ["ld"]);
+    assert_eq!(linkers(""), [""; 0]);
+}
+
+/// The programs that cargo calls in place of rustc, or before it, decide what is compiled.
+#[test]
+fn what_calls_rustc_is_locked() {
+    let project = Project::of("hello");
+    let command = script(&project, "rust.sh", "exec rustc \"$@\"\n");
+    let wrapper = script(&project, "wrap.sh", "exec \"$@\"\n");
+    let cache = script(&project, "sccache", "exec \"$@\"\n");
+    script(&project, "tools/member.sh", "exec \"$@\"\n");
+    project.write(
+        ".cargo/config.toml",
+        "[build]\nrustc-workspace-wrapper = \"tools/member.sh\"\n",
+    );
+    let lock = format!("lock -q --toolchains --target {X86_MUSL}");
+    let variables = [("RUSTC", command.as_str()), ("RUSTC_WRAPPER", &wrapper)];
+    project.xpkg_with(&variables, &lock).ok();
+    let rows = locked(&project);
+    let rows: Vec<(&str, &str)> = rows
+        .iter()
+        .map(|(role, program, _)| (role.as_str(), program.as_str()))
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            ("rustc", "rustc"),
+            ("standard library", "std"),
+            ("rustc command", "<workspace>/rust.sh"),
+            ("rustc wrapper", "<workspace>/wrap.sh"),
+            ("rustc workspace wrapper", "<workspace>/tools/member.sh"),
+        ]
+    );
+    let build = format!("build -q --locked --target {X86_MUSL}");
+    project.xpkg_with(&variables, &build).ok();
+    for (file, role) in [
+        ("rust.sh", "rustc command"),
+        ("wrap.sh", "rustc wrapper"),
+        ("tools/member.sh", "rustc workspace wrapper"),
+    ] {
+        let text = project.read(file);
+        let name = Path::new(file).file_name().unwrap().display();
+        project.write(file, &format!("{text}# other\n"));
+        let found = refused_with(&project, &variables, &build);
+        assert!(
+            found[1].starts_with(&format!("found: {role}: `{name}` is sha256:")),
+            "{found:?}"
+        );
+        project.write(file, &text);
+    }
+    // A cache decides no byte.
+    project
+        .xpkg_with(&[("RUSTC_WRAPPER", cache.as_str())], &lock)
+        .ok();
+    let roles: Vec<String> = locked(&project).into_iter().map(|row| row.0).collect();
+    assert_eq!(
+        roles,
+        ["rustc", "standard library", "rustc workspace wrapper"]
+    );
+}
+
+/// rustup installs components beside what links.
+#[test]
+fn components_of_rustup_that_do_not_link_are_not_locked() {
+    let project = Project::of("hello");
+    let run = project.shell("rustc --print sysroot").ok();
+    let sysroot = Path::new(run.stdout.trim());
+    let host = format!("lib/rustlib/{HOST}");
+    let copy = project.path("toolchain");
+    for name in ["bin/rustc", "lib", &host] {
+        let (from, to) = (sysroot.join(name), copy.join(name));
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        let mut copying = Command::new(tool("cp"));
+        if name == "lib" {
+            // Only the libraries of rustc.
+            std::fs::create_dir_all(&to).unwrap();
+            let files = std::fs::read_dir(&from)
+                .unwrap()
+                .map(|entry| entry.unwrap().path());
+            let libraries = files.filter(|path| path.is_file());
+            copying.args(["-P", "--link"]).args(libraries).arg(&to);
+        } else {
+            copying.args(["-r", "--link"]).arg(&from).arg(&to);
+        }
+        assert!(copying.status().unwrap().success());
+    }
+    let rustc = copy.join("bin/rustc");
+    let project = project.env("RUSTC", rustc.to_str().unwrap());
+    let lock = format!("lock -q --toolchains --target {HOST}");
+    project.xpkg(&lock).ok();
+    let roles: Vec<String> = locked(&project).into_iter().map(|row| row.0).collect();
+    assert_eq!(roles, ["rustc", "standard library", "linker"]);
+    let tools = [
+        format!("{host}/bin/llvm-nm"),
+        format!("{host}/lib/libLLVM.so"),
+    ];
+    for file in &tools {
+        project.write(&format!("toolchain/{file}"), "llvm");
+    }
+    let listed: String = tools.iter().map(|file| format!("file:{file}\n")).collect();
+    project.write(
+        &format!("toolchain/lib/rustlib/manifest-llvm-tools-{HOST}"),
+        &listed,
+    );
+    let locked = format!("{lock} --locked");
+    project.xpkg(&locked).ok();
+    // A file of no component, and another linker.
+    project.write(&format!("toolchain/{host}/lib/libother.rlib"), "other");
+    let lld = copy.join(&host).join("bin/rust-lld");
+    std::fs::remove_file(&lld).unwrap();
+    std::fs::write(&lld, "other").unwrap();
+    let found = refused(&project, &locked);
+    assert!(
+        found[1].starts_with(&format!("changes: rustc: `{host}/bin/rust-lld` is sha256:")),
+        "{found:?}"
+    );
+    let run = project.xpkg(&locked);
+    assert!(
+        run.stderr
+            .contains(&format!("standard library: `{host}/lib` is sha256:")),
+        "{}",
+        run.stderr
+    );
+}
+
+/// A lock that several workspaces share stays one file.
+#[test]
+fn a_lock_behind_a_link_is_written_there() {
+    let project = Project::of("hello");
+    project.write("shared/xpkg.lock", "version = 1\n");
+    let link = project.path("xpkg.lock");
+    std::os::unix::fs::symlink("shared/xpkg.lock", &link).unwrap();
+    let lock = format!("lock -q --toolchains --target {X86_MUSL}");
+    project.xpkg(&lock).ok();
+    assert_eq!(
+        std::fs::read_link(&link).unwrap(),
+        Path::new("shared/xpkg.lock")
+    );
+    assert!(project.read("shared/xpkg.lock").contains("[[toolchain]]"));
+    assert_eq!(project.files("shared"), ["xpkg.lock"]);
+    // A link to nothing is no lock.
+    std::fs::remove_file(project.path("shared/xpkg.lock")).unwrap();
+    let found = refused(&project, &lock);
+    assert!(
+        found[0].starts_with("error[file-access]: cannot read `"),
+        "{found:?}"
+    );
+    assert!(link.is_symlink());
 }

@@ -659,6 +659,20 @@ error[no-linker]: no linker found for `x86_64-unknown-linux-musl`
         "{}",
         plan.stdout
     );
+    // Nothing is installed for a toolchain that is not the locked one.
+    let tool = "role = \"rustc\"\nprogram = \"rustc\"\n[toolchain.tool.files]\n";
+    project.write(
+        "xpkg.lock",
+        &format!("version = 1\n[[toolchain]]\ntarget = \"{TARGET}\"\n[[toolchain.tool]]\n{tool}"),
+    );
+    let run = project.xpkg(&format!("build --locked --target {TARGET}"));
+    assert!(
+        run.stderr.contains("error[toolchain-changed]"),
+        "{}",
+        run.stderr
+    );
+    assert!(!sysroot.path().join("log").exists());
+    std::fs::remove_file(project.path("xpkg.lock")).unwrap();
     let run = project.xpkg(&format!("build --target {TARGET}"));
     assert!(
         run.stderr.contains(
@@ -1005,6 +1019,20 @@ fn a_checkout_that_git_refuses_is_told() {
     assert!(run.stderr.contains(&warning), "{}", run.stderr);
     let source = &project.json("target/xpkg/manifest.json")["targets"][0]["source"];
     assert_eq!(source["commit"], serde_json::Value::Null);
+}
+
+#[test]
+fn a_checkout_without_git_is_told() {
+    let project = Project::of("hello").without("git");
+    let warning = "warning[commit-unknown]: the manifest has no commit: `git` is not on PATH\n";
+    let build = format!("build --target {X86_MUSL}");
+    let run = project.xpkg(&build).ok();
+    assert!(!run.stderr.contains("commit-unknown"), "{}", run.stderr);
+    std::fs::create_dir(project.path(".git")).unwrap();
+    for command in [build, format!("release --target {X86_MUSL} --tag v0.1.0")] {
+        let run = project.xpkg(&command).ok();
+        assert!(run.stderr.contains(warning), "{command}: {}", run.stderr);
+    }
 }
 
 #[test]

@@ -285,6 +285,55 @@ fn a_sysroot_is_locked_with_the_compiler() {
     }
 }
 
+/// Names of scripts have a digest of their text, in which a sysroot of the checkout has the path of that.
+#[test]
+fn a_sysroot_in_the_workspace_is_the_same_in_each_checkout() {
+    let Some(sysroot) = sysroot("a_sysroot_in_the_workspace_is_the_same_in_each_checkout") else {
+        return;
+    };
+    let target = tempfile::tempdir().unwrap();
+    let checkout = || {
+        let project = with_clang().env("CARGO_TARGET_DIR", target.path().to_str().unwrap());
+        project.append(
+            "Cargo.toml",
+            &format!("\n[package.metadata.xpkg.target.{ARM_GNU}]\nsysroot = 'sr'\n"),
+        );
+        project.shell(&format!("/bin/cp -r {sysroot} sr")).ok();
+        project
+    };
+    let (one, two) = (checkout(), checkout());
+    let run = format!("--linker clang --target {ARM_GNU}");
+    one.xpkg(&format!("lock --toolchains {run}")).ok();
+    let text = one.read("xpkg.lock");
+    assert!(text.contains("role = \"C compiler\""), "{text}");
+    two.write("xpkg.lock", &text);
+    two.xpkg(&format!("lock --toolchains --locked {run}")).ok();
+    // They share a target directory, and each has a script with its own path.
+    let plan = format!("plan --message-format json {run}");
+    let names = [&one, &two].map(|project| {
+        let plan = project.xpkg(&plan).ok().stdout;
+        let plan: serde_json::Value = serde_json::from_str(&plan).unwrap();
+        plan["targets"][0]["toolchain"]["linker"]["program"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    });
+    assert_eq!(names[0], names[1]);
+    let tools = std::fs::read_dir(target.path().join("xpkg-cache/tools")).unwrap();
+    let scripts = tools.map(|entry| entry.unwrap().path().join("bin").join(&names[0]));
+    let mut texts: Vec<String> = scripts
+        .filter_map(|script| std::fs::read_to_string(script).ok())
+        .collect();
+    texts.sort();
+    let mut roots = [&one, &two].map(|project| project.path("sr").display().to_string());
+    roots.sort();
+    let all = texts.concat();
+    assert_eq!(texts.len(), 2, "{all}");
+    for root in roots {
+        assert!(all.contains(&format!("--sysroot={root}")), "{all}");
+    }
+}
+
 /// Debian's own cross compiler has its C library built in and passes over a sysroot: the floor
 /// finds that out.
 #[test]

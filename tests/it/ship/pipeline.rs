@@ -535,3 +535,34 @@ fn a_failure_is_recorded_and_told_once() {
     let status = run("--status").ok().stdout;
     assert_eq!(status.matches("never run").count(), 9, "{status}");
 }
+
+#[test]
+fn a_changed_toolchain_fails_the_gate_of_its_target() {
+    let project = hello();
+    let targets = format!("{X86_MUSL},{ARM_MUSL}");
+    project
+        .xpkg(&format!("lock -q --toolchains --target {targets}"))
+        .ok();
+    let text = project.read("xpkg.lock");
+    let library = format!("\"lib/rustlib/{ARM_MUSL}/lib\" = \"sha256:");
+    let at = text.find(&library).unwrap() + library.len();
+    let other = format!("{}{}{}", &text[..at], "0".repeat(64), &text[at + 64..]);
+    project.write("xpkg.lock", &other);
+    let run = pipeline(&project, "--locked --until stage --message-format json");
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let document: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let stages = document["summary"]["stages"].as_array().unwrap().iter();
+    let failed: Vec<String> = stages
+        .filter(|stage| stage["end"]["failed"] != serde_json::Value::Null)
+        .map(|stage| format!("{} {}", stage["stage"], stage["target"]))
+        .collect();
+    assert_eq!(failed, [format!("\"gate\" \"{ARM_MUSL}\"")]);
+    let problems = document["problems"].as_array().unwrap();
+    let codes: Vec<&str> = problems
+        .iter()
+        .map(|problem| problem["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["toolchain-changed"]);
+    let run = pipeline(&project, "--locked --from compile --until stage");
+    assert!(run.stderr.contains("error["), "{}", run.stderr);
+}

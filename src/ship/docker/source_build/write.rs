@@ -161,7 +161,6 @@ pub struct Stage {
 const TEXT: Kind = Kind {
     name: "a Dockerfile",
     flag: "--manifest-path",
-    lock_stays: false,
 };
 
 /// Name of a new file beside the old one.

@@ -62,6 +62,11 @@ pub fn lock_path(found: &ProjectContext) -> Utf8PathBuf {
     found.workspace.root.join(NAME)
 }
 
+/// Returns the path of the file that is written as `xpkg.lock`: what it leads to, if it is a link.
+pub fn lock_target(host: &Host, found: &ProjectContext) -> Utf8PathBuf {
+    host.resolve(&lock_path(found))
+}
+
 /// Reads `xpkg.lock`; without the file, the lock is empty.
 pub fn read_lock(host: &Host, found: &ProjectContext) -> Result<Lockfile> {
     let path = lock_path(found);

@@ -2,11 +2,11 @@
 
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::linker::LinkerKind;
-use crate::project::rustflags;
 use crate::toolchain::probe::definition::{
     Asked, Probe, Question, Subject, Weight, Workaround, everywhere, no_version, version,
 };
 use crate::toolchain::probe::facts::CompilerFacts;
+use crate::toolchain::probe::linker::RustcsLld;
 use crate::toolchain::probe::report::Verdict;
 
 /// The probe: the object that reveals the facts.
@@ -64,15 +64,10 @@ fn verdict(facts: &CompilerFacts, asked: &Asked) -> Verdict {
 }
 
 /// Returns true if rustc links by lld without being told.
-///
-/// Source: release notes of Rust 1.90, "LLD is now the default linker on x86_64-unknown-linux-gnu".
 fn is_lld_the_default(asked: &Asked) -> bool {
-    let features = rustflags::value(asked.rustflags, "linker-features");
-    asked.target.triple() == "x86_64-unknown-linux-gnu"
-        && asked
-            .rustc
-            .is_some_and(|release| version(release) >= [1, 90, 0])
-        && features.as_deref() != Some("-lld")
+    let by_default =
+        |release| RustcsLld::by_default(asked.target, version(release), asked.rustflags);
+    asked.rustc.and_then(by_default).is_some()
 }
 
 const LTO_OBJECTS: Code = code(&CodeInfo {
