@@ -8,9 +8,7 @@ use crate::inspect::binary::Binary;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::artifact_kind::ArtifactKind;
 use crate::target::Target;
-use crate::target::glibc::Glibc;
-use crate::target::macos::MacOs;
-use crate::tree::manifest::{Artifact, TargetRecord};
+use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 use crate::verify::between::compare_programs;
 use crate::verify::damaged::is_damaged;
 use crate::verify::expected::{self, Expected, TARGET_UNKNOWN};
@@ -437,12 +435,7 @@ fn find_expected(
     if let Some((artifact, record)) = known
         && let Some(target) = Target::of_triple(&artifact.target)
     {
-        return Some(Expected {
-            floor: record.glibc.as_deref().and_then(Glibc::parse),
-            ..Expected::from_target(&target)
-                .raised_to(record.level.as_ref())
-                .starting_on(record.macos.as_deref().and_then(MacOs::parse))
-        });
+        return Some(Expected::of_record(&target, record));
     }
     // A release is often named after its target: the archive, or the directory that was passed.
     let release_name: Vec<&str> = subject.name.rsplit('/').take(2).collect();
