@@ -38,7 +38,8 @@ use crate::tree::manifest::Manifest;
 use crate::tree::release::Document;
 use crate::tree::signature::SignatureKind;
 use crate::ui;
-use crate::verify::rules::chosen;
+use crate::verify::judge::Taken;
+use crate::verify::rules;
 use crate::verify::rules::policy::Policy;
 
 /// Examples of the command line.
@@ -190,7 +191,10 @@ pub fn make(host: &Host, args: ReleaseArgs, output: Output) -> Result<Utf8PathBu
             (chosen.targets, chosen.bins) = (targets, Some(bins));
             trees
         }
-        from => collected(host, &run, from, demand, &mut scratch)?,
+        from => {
+            let demand = |project: Option<&ProjectContext>| demand(project, &chosen);
+            collected(host, &run, from, demand, &mut scratch)?
+        }
     };
     let origin = if from.is_empty() {
         Origin::Here
@@ -258,12 +262,16 @@ pub fn make(host: &Host, args: ReleaseArgs, output: Output) -> Result<Utf8PathBu
 ///
 /// # Errors
 /// The policy is not valid.
-fn demand(project: Option<&ProjectContext>) -> Result<Demand, Failure> {
+fn demand(project: Option<&ProjectContext>, chosen: &Chosen) -> Result<Demand, Failure> {
     let config = project.map(xpkg_config).transpose()?.unwrap_or_default();
     Ok(Demand {
-        policy: chosen::policy(None, config.policy)?,
+        policy: rules::chosen::policy(None, config.policy)?,
         consequence: "it is not released",
     })
+        taken: Some(Taken {
+            targets: chosen.targets.clone(),
+            bins: chosen.bins.clone(),
+        }),
 }
 
 /// What a release is made of.
@@ -300,7 +308,7 @@ impl Source {
         } = self;
         let config = project.as_ref().map(xpkg_config).transpose()?;
         let config = config.unwrap_or_default();
-        let demand = demand(project.as_ref())?;
+        let demand = demand(project.as_ref(), chosen)?;
         let problem = |tree: &Utf8PathBuf| verified(host, tree, *origin, &demand).err();
         let problems: Vec<Problem> = trees.iter().filter_map(problem).collect();
         if !problems.is_empty() {
@@ -516,11 +524,16 @@ fn check_before(
     expected: &Manifest,
     chosen: &Chosen,
     place: Option<&Utf8Path>,
-) -> Result<Release, Failure> {
-    let config = xpkg_config(&request.project)?;
-    chosen::policy(None, config.policy.clone())?;
-    let workspace = &request.project.workspace;
-    let manifests = std::slice::from_ref(expected);
+) -> Result<(Release, Utf8PathBuf), Failure> {
+    let config = xpkg_config(project)?;
+    rules::chosen::policy(None, config.policy.clone())?;
+    let workspace = &project.workspace;
+    let trees = std::slice::from_ref(tree);
+    // What the build will record.
+    let here = here(host, workspace, trees);
+    for record in &mut expected.targets {
+        record.source = here.clone();
+    }
     let allow_dirty = chosen.allow_dirty;
     let chosen = Chosen {
         targets: Vec::new(),

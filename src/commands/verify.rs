@@ -161,6 +161,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
             require_list,
             version: release_version,
         },
+            taken: None,
         (targets, policy, accept) => {
             let problems = targets
                 .err()

@@ -45,6 +45,27 @@ pub struct VerifyOptions {
 
 /// Checks a subject, and the archives in it, and returns the report, sorted by path and code.
 /// Nothing is started here; see [`crate::verify::run`].
+    /// What is taken from a tree; `None` for all.
+    pub taken: Option<Taken>,
+}
+
+/// Part of a tree. What else is in it may be of another commit.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// Triples of its targets; empty for all.
+    pub targets: Vec<String>,
+    /// Packages and bins; `None` for all.
+    pub bins: Option<BTreeSet<(String, String)>>,
+}
+
+impl Taken {
+    /// Returns true if a file of the tree is in this part of it.
+    pub fn has(&self, artifact: &Artifact) -> bool {
+        let Self { targets, bins } = self;
+        let bin = (artifact.package.clone(), artifact.bin.clone());
+        (targets.is_empty() || targets.contains(&artifact.target))
+            && bins.as_ref().is_none_or(|bins| bins.contains(&bin))
+    }
 pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
     let mut all = check_one(subject, options);
     if all.lists.is_empty() {
@@ -335,7 +356,7 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
     findings.extend(compare_programs(
         installed::may_copy(subject),
         &programs,
-        &listing,
+        &commits(&listing, options.taken.as_ref()),
         &options.policy,
     ));
     let recorded = recorded_rules(&listing);
@@ -435,6 +456,23 @@ fn find_expected(
     if let Some((artifact, record)) = known
         && let Some(target) = Target::of_triple(&artifact.target)
     {
+/// Returns the records of the manifests' builds, as far as files of them are taken.
+fn commits<'a>(listing: &'a Listing, taken: Option<&Taken>) -> Vec<&'a TargetRecord> {
+    let of_manifest = |manifest: &'a Manifest| {
+        let is_taken = move |record: &&TargetRecord| {
+            let mut artifacts = manifest.artifacts.iter();
+            taken.is_none_or(|taken| {
+                artifacts.any(|artifact| artifact.built_by == record.id && taken.has(artifact))
+            })
+        };
+        manifest.targets.iter().filter(is_taken)
+    };
+    let manifests = listing.manifests.iter();
+    manifests
+        .flat_map(|(_, manifest)| of_manifest(manifest))
+        .collect()
+}
+
         return Some(Expected::of_record(&target, record));
     }
     // A release is often named after its target: the archive, or the directory that was passed.

@@ -31,9 +31,10 @@ use crate::ship::docker::run::{Destination, check_paths, reject_overlap};
 use crate::target::system::Os;
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::tree::look::NO_TREE;
+use crate::verify::between::COMMITS_DIFFER;
 use crate::tree::manifest::Manifest;
 use crate::verify::finding::{Finding, clause};
-use crate::verify::judge::{self, VerifyOptions};
+use crate::verify::judge::{self, Taken, VerifyOptions};
 use crate::verify::rules::policy::{Policy, PolicyName};
 use crate::{build, verify};
 
@@ -311,6 +312,8 @@ pub enum Origin {
     /// `--from`.
     Elsewhere,
 }
+    /// What is taken from it; `None` for all.
+    pub taken: Option<Taken>,
 
 /// What a tree must pass.
 #[derive(Debug, Clone)]
@@ -322,8 +325,12 @@ pub struct Demand {
 }
 
 impl Demand {
-    /// Returns what the trees of images must pass.
-    pub fn of_images() -> Self {
+            taken: Some(Taken {
+                targets: options.targets.clone(),
+                bins: options.bins.clone(),
+            }),
+    /// Returns what the trees of images must pass, of which some targets and bins are taken.
+    pub fn of_images(options: &ImageOptions) -> Self {
         Self {
             policy: Policy {
                 name: PolicyName::Default,
@@ -335,6 +342,7 @@ impl Demand {
 }
 
 /// Verifies a tree or an archive against its manifest and the requirements of its targets. It must
+        taken,
 /// stay where it is, because the help of the problem is a command that names it.
 ///
 /// # Errors
@@ -344,16 +352,34 @@ pub fn verified(host: &Host, path: &Utf8Path, origin: Origin, demand: &Demand) -
         policy,
         consequence,
     } = demand;
-    let findings = findings(host, path, origin, policy.clone())?;
+    let findings = findings(host, path, origin, policy.clone(), taken.clone())?;
     let Some(first) = findings.first() else {
         return Ok(());
     };
-    Err(Problem::new(
+    let problem = Problem::new(
         first.code,
         format!("`{path}` does not pass verification, so {consequence}"),
     )
-    .note("found", findings.iter().take(10).map(line))
-    .help(format!(
+    .note("found", findings.iter().take(10).map(line));
+    let problem = if first.code == COMMITS_DIFFER {
+        problem.help("build all targets at one commit, or name those of one: `--target TRIPLE`")
+    } else {
+/// Returns the part of a tree that a run builds.
+pub fn taken(request: &RunRequest) -> Taken {
+    let targets = request.settings.targets().into_iter();
+    let bins = request.selected.bins.iter();
+    Taken {
+        targets: targets.map(|target| target.triple().to_owned()).collect(),
+        bins: Some(
+            bins.map(|bin| (bin.package.clone(), bin.bin.clone()))
+                .collect(),
+        ),
+    }
+}
+
+        problem
+    };
+    Err(problem.help(format!(
         "see all findings: `cargo xpkg verify {}`",
         invocation::quote(path.as_str())
     )))
@@ -369,10 +395,11 @@ pub fn line(finding: &Finding) -> String {
     format!("{}: {path}{}", finding.code.name(), clause(finding))
 }
 
-/// Returns the findings of `verify` in a tree or an archive.
+/// Returns the findings of `verify` in a tree, of which `taken` is used, or an archive.
 ///
 /// A tree from elsewhere may have lost the modes of its programs: the artifacts of CI services and
 /// zip files have none. Images and archives set the mode that the manifest has.
+    taken: Option<Taken>,
 ///
 /// # Errors
 /// It cannot be read.
@@ -393,6 +420,7 @@ pub fn findings(
             }
         }
     }
+            taken,
     let report = judge::check_artifacts(
         &subject,
         &VerifyOptions {
