@@ -181,6 +181,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
     let subject = look::read(host, &path, &bar)?;
     drop(bar);
     let mut report = judge::check_artifacts(&subject, &options);
+    judge::reject_list(&subject)?;
     if let Some(signer) = &signer {
         signed::look::check(host, &subject, signer, &mut report)?;
     }

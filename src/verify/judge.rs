@@ -3,9 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8Path;
+
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, Inside};
 use crate::inspect::binary::Binary;
+use crate::invocation;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::problem::{Problem, Result};
 use crate::project::artifact_kind::ArtifactKind;
 use crate::target::Target;
 use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
@@ -41,10 +45,6 @@ pub struct VerifyOptions {
     pub require_list: bool,
     /// `--release-version`.
     pub version: Option<String>,
-}
-
-/// Checks a subject, and the archives in it, and returns the report, sorted by path and code.
-/// Nothing is started here; see [`crate::verify::run`].
     /// What is taken from a tree; `None` for all.
     pub taken: Option<Taken>,
 }
@@ -66,6 +66,10 @@ impl Taken {
         (targets.is_empty() || targets.contains(&artifact.target))
             && bins.as_ref().is_none_or(|bins| bins.contains(&bin))
     }
+}
+
+/// Checks a subject, and the archives in it, and returns the report, sorted by path and code.
+/// Nothing is started here; see [`crate::verify::run`].
 pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
     let mut all = check_one(subject, options);
     if all.lists.is_empty() {
@@ -141,6 +145,25 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         fence: None,
         audit: None,
     }
+}
+
+/// Rejects a subject that is a list alone: what it lists is beside it, and is not read.
+///
+/// # Errors
+/// `nothing-checked`.
+pub fn reject_list(subject: &Artifacts) -> Result<()> {
+    let lists = listing::find(subject, &mut Vec::new()).by;
+    if subject.kind != ArtifactsKind::File || lists.is_empty() {
+        return Ok(());
+    }
+    let path = Utf8Path::new(&subject.name);
+    let directory = path.parent().map_or("", Utf8Path::as_str);
+    let directory = if directory.is_empty() { "." } else { directory };
+    let message = format!("`{path}` is a list, and the files that it has are beside it");
+    Err(Problem::new(NOTHING_CHECKED, message).help(format!(
+        "pass the directory: `cargo xpkg verify {}`",
+        invocation::quote(directory)
+    )))
 }
 
 /// Result of the checks of a subject, or of one archive in it.
@@ -433,6 +456,23 @@ fn unread_archives(subject: &Artifacts, paths: &[&str]) -> Vec<Skipped> {
     each.chain(rest).collect()
 }
 
+/// Returns the records of the manifests' builds, as far as files of them are taken.
+fn commits<'a>(listing: &'a Listing, taken: Option<&Taken>) -> Vec<&'a TargetRecord> {
+    let of_manifest = |manifest: &'a Manifest| {
+        let is_taken = move |record: &&TargetRecord| {
+            let mut artifacts = manifest.artifacts.iter();
+            taken.is_none_or(|taken| {
+                artifacts.any(|artifact| artifact.built_by == record.id && taken.has(artifact))
+            })
+        };
+        manifest.targets.iter().filter(is_taken)
+    };
+    let manifests = listing.manifests.iter();
+    manifests
+        .flat_map(|(_, manifest)| of_manifest(manifest))
+        .collect()
+}
+
 /// Returns the manifest's entries by path, each with the record of its target.
 fn index_manifest(listing: &Listing) -> BTreeMap<String, (&Artifact, &TargetRecord)> {
     let records = listing.manifests.iter().flat_map(|(base, manifest)| {
@@ -456,23 +496,6 @@ fn find_expected(
     if let Some((artifact, record)) = known
         && let Some(target) = Target::of_triple(&artifact.target)
     {
-/// Returns the records of the manifests' builds, as far as files of them are taken.
-fn commits<'a>(listing: &'a Listing, taken: Option<&Taken>) -> Vec<&'a TargetRecord> {
-    let of_manifest = |manifest: &'a Manifest| {
-        let is_taken = move |record: &&TargetRecord| {
-            let mut artifacts = manifest.artifacts.iter();
-            taken.is_none_or(|taken| {
-                artifacts.any(|artifact| artifact.built_by == record.id && taken.has(artifact))
-            })
-        };
-        manifest.targets.iter().filter(is_taken)
-    };
-    let manifests = listing.manifests.iter();
-    manifests
-        .flat_map(|(_, manifest)| of_manifest(manifest))
-        .collect()
-}
-
         return Some(Expected::of_record(&target, record));
     }
     // A release is often named after its target: the archive, or the directory that was passed.
@@ -588,7 +611,8 @@ pub const CODES: &[Code] = &[NOTHING_CHECKED];
 pub const NOTHING_CHECKED: Code = code(&CodeInfo {
     name: "nothing-checked",
     title: "nothing was checked",
-    cause: "The directory, archive or file has no program that can be read, and no list of checksums.",
+    cause: "The directory, archive or file has no program that can be read, and no list of checksums; or \
+            the file is such a list, without what it lists.",
     detection: "At least one program, or one file of a list, must have been looked at.",
     fix: "Pass the directory or archive that contains the programs.",
     page: "verify",
