@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::build::look::options::{
     RunOptions, acceptable, cargo_options, manifest_path, variables,
 };
-use crate::build::look::source::commit_time;
+use crate::build::look::source::{commit_time, source_date_epoch};
 use crate::host::machine::Host;
 use crate::host::shell::Verbosity;
 use crate::invocation::quote;
@@ -21,7 +21,7 @@ use crate::project::look::access;
 use crate::project::look::cargo_config::{self, ExtraConfig};
 use crate::project::look::context::{self, CargoOptions, ProjectContext, WORKSPACE_UNREADABLE};
 use crate::project::look::ignored;
-use crate::project::reproducible::{NOT_REPRODUCIBLE, Reproducible, SOURCE_DATE_EPOCH};
+use crate::project::reproducible::{NOT_REPRODUCIBLE, Reproducible};
 use crate::project::selection::Selected;
 use crate::project::selection_flags::Selection;
 use crate::project::settings::{self, CargoArgs, CliOverrides, Settings};
@@ -121,7 +121,7 @@ impl RunRequest {
         )?;
         settings.out_dir = host.resolve(&settings.out_dir);
         if settings.reproducible {
-            let reproducible = reproducible_run(host, &project, &settings);
+            let reproducible = reproducible_run(host, &project, &settings)?;
             for request in &mut settings.requests {
                 request.overrides.reproducible = Some(reproducible.clone());
             }
@@ -154,12 +154,19 @@ impl RunRequest {
 
 /// Returns what makes the builds of a run reproducible, and reports the directories that it cannot
 /// keep out of C.
-fn reproducible_run(host: &Host, project: &ProjectContext, settings: &Settings) -> Reproducible {
+///
+/// # Errors
+/// Those of [`source_date_epoch`].
+fn reproducible_run(
+    host: &Host,
+    project: &ProjectContext,
+    settings: &Settings,
+) -> Result<Reproducible> {
     let workspace = &project.workspace;
     let target_dir = settings.cargo.target_dir.as_ref();
     let home =
         cargo_config::cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
-    let source_date = match host.var(SOURCE_DATE_EPOCH) {
+    let source_date = match source_date_epoch(host)? {
         Some(_) => None,
         None => commit_time(host, &workspace.root, "HEAD"),
     };
@@ -178,7 +185,7 @@ fn reproducible_run(host: &Host, project: &ProjectContext, settings: &Settings) 
         );
         host.shell.warning(NOT_REPRODUCIBLE.name(), &what);
     }
-    reproducible
+    Ok(reproducible)
 }
 
 /// Reports the files that count for cargo where the user stands, and are ignored.

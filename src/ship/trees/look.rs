@@ -12,7 +12,7 @@ use crate::archive::read::file::PIECE;
 use crate::build::look::options::{self, RunOptions};
 use crate::build::look::request::{RunRequest, is_no_workspace, xpkg_config};
 use crate::build::look::session::Session;
-use crate::build::look::source::commit_time;
+use crate::build::look::source::{commit_time, source_date_epoch};
 use crate::build::plan::Plan;
 use crate::build::run::{Built, OnFailure};
 use crate::host::codes::FILE_ACCESS;
@@ -20,7 +20,6 @@ use crate::host::machine::Host;
 use crate::invocation;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
-use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::look::context::{self, CargoOptions, ProjectContext};
 use crate::project::path_template::JSON_NAME;
 use crate::project::settings;
@@ -173,19 +172,11 @@ pub fn collected(
 /// Returns the time of all files of a layout, in seconds since 1970: SOURCE_DATE_EPOCH, else the
 /// newest commit that a tree was built from, else 0.
 ///
-/// Source: <https://reproducible-builds.org/specs/source-date-epoch/>
+/// # Errors
+/// Those of [`source_date_epoch`].
 pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64> {
-    if let Some(text) = host.var("SOURCE_DATE_EPOCH") {
-        return text.parse().map_err(|_| {
-            Problem::new(
-                CONFIG_INVALID,
-                format!("`SOURCE_DATE_EPOCH={text}` is not a number of seconds"),
-            )
-            .help(
-                "set it to seconds since 1970: `export SOURCE_DATE_EPOCH=\"$(git log -1 \
-                       --format=%ct)\"`",
-            )
-        });
+    if let Some(seconds) = source_date_epoch(host)? {
+        return Ok(seconds);
     }
     let commits: BTreeSet<&str> = manifests
         .iter()
