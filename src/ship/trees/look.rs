@@ -30,12 +30,12 @@ use crate::ship::docker::run::{Destination, check_paths, reject_overlap};
 use crate::target::system::Os;
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::tree::look::NO_TREE;
-use crate::verify::between::COMMITS_DIFFER;
 use crate::tree::manifest::Manifest;
+use crate::verify::between::COMMITS_DIFFER;
 use crate::verify::finding::{Finding, clause};
 use crate::verify::judge::{self, Taken, VerifyOptions};
 use crate::verify::rules::policy::{Policy, PolicyName};
-use crate::{build, verify};
+use crate::{build, tree, verify};
 
 /// The workspace, if there is one, and the directories of the trees.
 pub type Trees = (Option<ProjectContext>, Vec<Utf8PathBuf>);
@@ -109,6 +109,7 @@ pub fn planned(
 ) -> Result<(ProjectContext, Utf8PathBuf, Manifest), Failure> {
     let session = Session::look(host, run, PullPolicy::Never)?;
     let Plan { out_dir, .. } = session.plan()?;
+    tree::look::check(host, &out_dir)?;
     let RunRequest {
         project,
         settings,
@@ -303,8 +304,6 @@ pub enum Origin {
     /// `--from`.
     Elsewhere,
 }
-    /// What is taken from it; `None` for all.
-    pub taken: Option<Taken>,
 
 /// What a tree must pass.
 #[derive(Debug, Clone)]
@@ -313,13 +312,11 @@ pub struct Demand {
     pub policy: Policy,
     /// What is not done with a tree that does not pass, a clause of the message.
     pub consequence: &'static str,
+    /// What is taken from it; `None` for all.
+    pub taken: Option<Taken>,
 }
 
 impl Demand {
-            taken: Some(Taken {
-                targets: options.targets.clone(),
-                bins: options.bins.clone(),
-            }),
     /// Returns what the trees of images must pass, of which some targets and bins are taken.
     pub fn of_images(options: &ImageOptions) -> Self {
         Self {
@@ -328,12 +325,15 @@ impl Demand {
                 config: PolicyConfig::default(),
             },
             consequence: "no image is made from it",
+            taken: Some(Taken {
+                targets: options.targets.clone(),
+                bins: options.bins.clone(),
+            }),
         }
     }
 }
 
 /// Verifies a tree or an archive against its manifest and the requirements of its targets. It must
-        taken,
 /// stay where it is, because the help of the problem is a command that names it.
 ///
 /// # Errors
@@ -342,6 +342,7 @@ pub fn verified(host: &Host, path: &Utf8Path, origin: Origin, demand: &Demand) -
     let Demand {
         policy,
         consequence,
+        taken,
     } = demand;
     let findings = findings(host, path, origin, policy.clone(), taken.clone())?;
     let Some(first) = findings.first() else {
@@ -355,6 +356,14 @@ pub fn verified(host: &Host, path: &Utf8Path, origin: Origin, demand: &Demand) -
     let problem = if first.code == COMMITS_DIFFER {
         problem.help("build all targets at one commit, or name those of one: `--target TRIPLE`")
     } else {
+        problem
+    };
+    Err(problem.help(format!(
+        "see all findings: `cargo xpkg verify {}`",
+        invocation::quote(path.as_str())
+    )))
+}
+
 /// Returns the part of a tree that a run builds.
 pub fn taken(request: &RunRequest) -> Taken {
     let targets = request.settings.targets().into_iter();
@@ -366,14 +375,6 @@ pub fn taken(request: &RunRequest) -> Taken {
                 .collect(),
         ),
     }
-}
-
-        problem
-    };
-    Err(problem.help(format!(
-        "see all findings: `cargo xpkg verify {}`",
-        invocation::quote(path.as_str())
-    )))
 }
 
 /// Returns a finding as one line of a problem.
@@ -390,7 +391,6 @@ pub fn line(finding: &Finding) -> String {
 ///
 /// A tree from elsewhere may have lost the modes of its programs: the artifacts of CI services and
 /// zip files have none. Images and archives set the mode that the manifest has.
-    taken: Option<Taken>,
 ///
 /// # Errors
 /// It cannot be read.
@@ -399,6 +399,7 @@ pub fn findings(
     path: &Utf8Path,
     origin: Origin,
     policy: Policy,
+    taken: Option<Taken>,
 ) -> Result<Vec<Finding>> {
     let mut subject = verify::look::read(host, path, &host.shell.bar("Reading"))?;
     if origin == Origin::Elsewhere {
@@ -411,7 +412,6 @@ pub fn findings(
             }
         }
     }
-            taken,
     let report = judge::check_artifacts(
         &subject,
         &VerifyOptions {
@@ -420,6 +420,7 @@ pub fn findings(
             accept: Vec::new(),
             require_list: false,
             version: None,
+            taken,
         },
     );
     Ok(report.findings)

@@ -361,6 +361,32 @@ fn configuration_that_xpkg_cannot_see_is_refused_by_name() {
     let config = format!("target.{ARM_MUSL}.linker=\"x\"");
     check!(
         project.xpkg(&format!("plan --target {ARM_MUSL} --config '{config}'")),
+#[test]
+fn a_tree_that_a_build_would_refuse_is_refused_in_the_plan() {
+    let project = Project::of("hello");
+    project.write("mine/notes", "");
+    let run = |command: &str| {
+        let run = project.xpkg(&format!("{command} --target {ARM_MUSL} --out-dir mine"));
+        assert_eq!(run.code, Some(1), "{command}");
+        run.stderr
+    };
+    let expected = "error[tree-foreign]: `[ROOT]/mine` contains files that xpkg did not create\n  \
+                    untracked: notes\n  help: move it away, or choose another `--out-dir`\n";
+    let expected = expected.replace("[ROOT]", project.root.to_str().unwrap());
+    for command in ["plan", "release --dry-run"] {
+        assert_eq!(run(command), expected, "{command}");
+    }
+    assert!(run("build -q").ends_with(&expected));
+    std::fs::remove_file(project.path("mine/notes")).unwrap();
+    let build = format!("build -q --target {ARM_MUSL} --out-dir mine");
+    project.xpkg(&build).ok();
+    project
+        .xpkg(&format!("plan --target {ARM_MUSL} --out-dir mine"))
+        .ok();
+    project.write("mine/notes", "");
+    assert_eq!(run("plan"), expected);
+}
+
         str![[r#"
 exit 1
 --- stderr
