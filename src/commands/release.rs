@@ -31,7 +31,7 @@ use crate::ship::trees::look::{
     Bins, Demand, Origin, asking, built, collected, epoch, existing_tree, no_manifest, planned,
     verified,
 };
-use crate::target::system::Format;
+use crate::target::system::{Format, Os};
 use crate::tree;
 use crate::tree::manifest::Manifest;
 use crate::tree::release::Document;
@@ -170,6 +170,7 @@ pub fn make(host: &Host, args: ReleaseArgs, output: Output) -> Result<Utf8PathBu
             check_before(host, &project, &tree, expected, &chosen, place)?;
         check_registry(host, &cargo, &project, &release)?;
         keep_signed(host, &mut release, &keys);
+        report_unpacked(host, &release);
         let has_registry = xpkg_config(&project)?.release.registry.is_some();
         print_planned(host, &release, has_registry, &keys, format)?;
         return Ok(directory);
@@ -207,6 +208,7 @@ pub fn make(host: &Host, args: ReleaseArgs, output: Output) -> Result<Utf8PathBu
     };
     let (mut release, manifests, policy) = source.decide(host, &chosen)?;
     keep_signed(host, &mut release, &keys);
+    report_unpacked(host, &release);
     let directory = place.unwrap_or_else(|| default_place(host, source.project.as_ref(), &release));
     check_place(host, &directory, &source.trees)?;
     if dry_run {
@@ -462,6 +464,27 @@ fn decide(
             auditable: auditable.resolve(config.auditable),
         },
     )
+}
+
+/// Reports the packages that get no archive, because the configuration names no format: installers,
+/// formulas and the page have nothing of them either.
+fn report_unpacked(host: &Host, release: &Release) {
+    let unpacked = release
+        .builds
+        .iter()
+        .filter(|build| build.formats.is_empty());
+    for build in unpacked {
+        let key = match build.target.system.os {
+            Os::Windows => "windows-archives",
+            _ => "archives",
+        };
+        let line = format!(
+            "no archive of {} for {}: `{key}` in the configuration names no format",
+            build.package,
+            build.target.triple()
+        );
+        host.shell.status("Noting", &line);
+    }
 }
 
 /// Describes the builds without an SBOM, a line for each reason.
