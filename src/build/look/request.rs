@@ -13,7 +13,7 @@ use crate::host::shell::Verbosity;
 use crate::invocation::quote;
 use crate::problem::code::Code;
 use crate::problem::{Failure, Problem, Result};
-use crate::project::cargo_config::CONFIG_IGNORED;
+use crate::project::cargo_config::{CONFIG_IGNORED, may_be_argument};
 use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::config::{Config, TargetConfig};
 use crate::project::cross_toml::without_image;
@@ -192,9 +192,16 @@ fn reproducible_run(
 fn report_ignored(host: &Host, project: &ProjectContext) {
     let root = &project.workspace.root;
     for file in ignored::cargo_files(host, root) {
+        let text = host.read_text(&file).unwrap_or_default();
+        let is_argument = text.parse().is_ok_and(|table| may_be_argument(&table));
+        let or = if is_argument {
+            ", or name it with `--config`"
+        } else {
+            ""
+        };
         let what = format!(
             "`{file}` is ignored, because cargo runs in the root of the workspace, `{root}`: move \
-             it there, or name it with `--config`"
+             it there{or}"
         );
         host.shell.warning(CONFIG_IGNORED.name(), &what);
     }

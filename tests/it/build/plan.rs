@@ -391,7 +391,7 @@ fn a_tree_that_a_build_would_refuse_is_refused_in_the_plan() {
 exit 1
 --- stderr
 error[cargo-config]: `--config target.aarch64-unknown-linux-musl.linker="x"` sets `target.aarch64-unknown-linux-musl.linker`, which xpkg controls and cannot read there
-  help: set it with `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
+  help: set it in `.cargo/config.toml` of the workspace's root itself, or by `--linker`, or by `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER`
 
 "#]]
     );
@@ -406,7 +406,7 @@ error[cargo-config]: `--config target.aarch64-unknown-linux-musl.linker="x"` set
 exit 1
 --- stderr
 error[cargo-config]: `[ROOT]/.cargo/more.toml`, included by `[ROOT]/.cargo/config.toml` sets `target.aarch64-unknown-linux-musl.linker`, which xpkg controls and cannot read there
-  help: set it with `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
+  help: set it in `.cargo/config.toml` of the workspace's root itself, or by `--linker`, or by `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER`
 
 "#]]
     );
