@@ -47,7 +47,8 @@ pub fn cargo_settings(
                 .map_err(|error| cargo_config_problem(&error))?;
             let variable = format!("CARGO_TARGET_{}_LINKER", target.upper());
             linker.map(|path: std::path::PathBuf| {
-                let (name, place) = if host.var(&variable).is_some() {
+                // An empty one is a setting, too: it names no linker.
+                let (name, place) = if host.vars().any(|(name, _)| name == variable) {
                     (variable, SettingOrigin::Environment)
                 } else {
                     (

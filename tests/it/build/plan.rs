@@ -349,18 +349,18 @@ error[linker-unfit]: `gcc` (from `XPKG_LINKER`) cannot link for `aarch64-unknown
 
 "#]]
     );
+    // An empty one is a setting of the environment, too.
+    let name = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER";
+    let plan = format!("plan --target {ARM_MUSL}");
+    let run = Project::of("hello").xpkg_with(&[(name, "")], &plan);
+    let help = format!("  help: correct or remove `{name}` in the environment\n");
+    assert!(run.stderr.ends_with(&help), "{}", run.stderr);
     // The flag comes before the variable.
     project
         .xpkg(&format!("plan --linker auto --target {ARM_MUSL}"))
         .ok();
 }
 
-#[test]
-fn configuration_that_xpkg_cannot_see_is_refused_by_name() {
-    let project = Project::of("hello");
-    let config = format!("target.{ARM_MUSL}.linker=\"x\"");
-    check!(
-        project.xpkg(&format!("plan --target {ARM_MUSL} --config '{config}'")),
 #[test]
 fn a_tree_that_a_build_would_refuse_is_refused_in_the_plan() {
     let project = Project::of("hello");
@@ -387,6 +387,12 @@ fn a_tree_that_a_build_would_refuse_is_refused_in_the_plan() {
     assert_eq!(run("plan"), expected);
 }
 
+#[test]
+fn configuration_that_xpkg_cannot_see_is_refused_by_name() {
+    let project = Project::of("hello");
+    let config = format!("target.{ARM_MUSL}.linker=\"x\"");
+    check!(
+        project.xpkg(&format!("plan --target {ARM_MUSL} --config '{config}'")),
         str![[r#"
 exit 1
 --- stderr
