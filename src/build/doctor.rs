@@ -222,26 +222,33 @@ impl Diagnosis {
     }
 }
 
-/// Returns the problems that concern all targets. `uses_host_tools` is false if every target is
-/// built in an image.
+/// What builds need of this machine's own tools.
+pub struct HostTools {
+    /// False if every target is built in an image.
+    pub are_called: bool,
+    /// True if `cc` links build scripts or proc macros, or nothing tells.
+    pub link: bool,
+}
+
+/// Returns the problems that concern all targets.
 pub fn obstacles(
     rustc: &Rustc,
     compilers: &[CompilerHealth],
     cpu: Option<&str>,
     tools: &[ToolFound],
     installer: Installer,
-    uses_host_tools: bool,
+    host_tools: &HostTools,
 ) -> Vec<Problem> {
     let mut problems: Vec<Problem> = emulated(&rustc.host, cpu.unwrap_or_default())
         .into_iter()
         .collect();
-    if !uses_host_tools {
+    if !host_tools.are_called {
         return problems;
     }
     let is_cc = |health: &CompilerHealth| {
         health.compiler.program == "cc" || health.aliases.iter().any(|alias| alias == "cc")
     };
-    if !compilers.iter().any(is_cc) {
+    if host_tools.link && !compilers.iter().any(is_cc) {
         problems.push(
             Problem::new(
                 NO_HOST_CC,
@@ -365,7 +372,8 @@ pub const NO_HOST_CC: Code = code(&CodeInfo {
     title: "the host has no C compiler",
     cause: "Build scripts and proc macros are programs of the host, and rustc links them with \
             `cc`, whatever the target.",
-    detection: "PATH is searched for `cc`.",
+    detection: "PATH is searched for `cc`, unless the graph of the targets has no build script and no \
+                proc macro, or a linker of the host is configured.",
     fix: "Install one: `apt-get install gcc libc6-dev`.",
     page: "doctor",
     sources: &[],

@@ -10,7 +10,9 @@ use crate::host::machine::Host;
 use crate::host::shell::{self, Verbosity};
 use crate::problem::text::count;
 use crate::problem::{Failure, Problem, Result};
+use crate::project::config::Config;
 use crate::project::look::context::{self, ProjectContext};
+use crate::ship::ci::decide::target_problems;
 use crate::ship::ci::workflow::codes::CI_MISSING;
 use crate::ship::ci::workflow::decide::{self, Fate, WorkflowFile};
 use crate::ship::ci::workflow::forge::Forge;
@@ -145,7 +147,7 @@ impl<'a> Entry<'a> {
 /// Runs `ci`.
 ///
 /// # Errors
-/// Those of [`decide::files`], [`decide::fate`] and [`decide::finding`].
+/// Those of [`target_problems`], [`decide::files`], [`decide::fate`] and [`decide::finding`].
 pub fn run(host: &Host, args: CiArgs) -> Result<(), Failure> {
     let CiArgs { command } = args;
     let shared = command.shared();
@@ -166,6 +168,7 @@ fn init(host: &Host, project: &ProjectContext, args: &CiInitArgs) -> Result<(), 
     } = args;
     let forge = system.forge();
     let config = xpkg_config(project)?;
+    check_targets(project, &config)?;
     let files = decide::files(forge, &config)?;
     if *print {
         return printed(&files, shared.message_format);
@@ -217,6 +220,16 @@ fn init(host: &Host, project: &ProjectContext, args: &CiInitArgs) -> Result<(), 
     report(entries, shared.message_format)
 }
 
+/// Fails if the workflow would build targets that are not there: its runs would end with that.
+fn check_targets(project: &ProjectContext, config: &Config) -> Result<(), Failure> {
+    let problems = target_problems(config, &project.triples);
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.into())
+    }
+}
+
 /// Prints the files, each below its path.
 fn printed(files: &[WorkflowFile], format: MessageFormat) -> Result<(), Failure> {
     match format {
@@ -241,6 +254,7 @@ fn printed(files: &[WorkflowFile], format: MessageFormat) -> Result<(), Failure>
 fn check(host: &Host, project: &ProjectContext, args: &CiCheckArgs) -> Result<(), Failure> {
     let CiCheckArgs { system, shared } = args;
     let config = xpkg_config(project)?;
+    check_targets(project, &config)?;
     let root = &project.workspace.root;
     let forges: Vec<Forge> = match system {
         Some(system) => vec![system.forge()],

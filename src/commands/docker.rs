@@ -199,7 +199,10 @@ pub fn run(host: &Host, args: DockerArgs) -> Result<(), Failure> {
     let (project, trees) = match from.as_slice() {
         [] if no_build => existing_tree(host, &run)?,
         [] => just_built(host, run, destination.as_ref(), &mut options)?,
-        from => collected(host, &run, from, |_| Ok(Demand::of_images()), &mut scratch)?,
+        from => {
+            let demand = Demand::of_images(&options);
+            collected(host, &run, from, |_| Ok(demand), &mut scratch)?
+        }
     };
     let root = project.as_ref().map_or_else(
         || host.cwd().to_owned(),
@@ -240,7 +243,7 @@ fn decide(
     mut options: ImageOptions,
 ) -> Result<Input, Failure> {
     let config = project.map(xpkg_config).transpose()?.unwrap_or_default();
-    let demand = Demand::of_images();
+    let demand = Demand::of_images(&options);
     let problems: Vec<Problem> = trees
         .iter()
         .filter_map(|tree| verified(host, tree, origin, &demand).err())

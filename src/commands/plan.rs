@@ -10,7 +10,7 @@ use crate::host::machine::Host;
 use crate::host::shell;
 use crate::problem::{Failure, Result};
 use crate::toolchain::image::look::store::PullPolicy;
-use crate::ui;
+use crate::{tree, ui};
 
 /// Examples of the command line.
 pub const EXAMPLES: &[&str] = &[
@@ -28,12 +28,16 @@ pub struct PlanArgs {
 }
 
 /// Runs `plan`.
+///
+/// # Errors
+/// All problems of the plan; `tree-foreign`.
 pub fn run(host: &Host, args: PlanArgs) -> Result<(), Failure> {
     let PlanArgs { run } = args;
     let format = run.message_format;
     let session = Session::look(host, run.options(), PullPolicy::Never)?;
     let plan = session.plan()?;
     locked::check(host, &session, &plan)?;
+    tree::look::check(host, &plan.out_dir)?;
     // The printed commands must work when pasted, so the files that they name must exist.
     write_tools(host, &session.request.project.workspace, &plan)?;
     shell::data(&match format {

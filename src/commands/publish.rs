@@ -125,6 +125,7 @@ pub fn run(host: &Host, args: PublishArgs) -> Result<(), Failure> {
     let demand = Demand {
         policy,
         consequence: "it is not published",
+        taken: None,
     };
     verified(host, &directory, Origin::Here, &demand)?;
     check_addresses(host, &place.channel, &directory, &document, &accepted)?;

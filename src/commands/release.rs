@@ -20,9 +20,8 @@ use crate::project::look::context::{CargoOptions, ProjectContext};
 use crate::project::workspace::{Member, Workspace};
 use crate::ship::registry::run::{self as registry, Registry, pack};
 use crate::ship::release::decide::{self, Input};
-use crate::ship::release::document::document;
 use crate::ship::release::model::{Build, Included, RELEASE_DIRTY, RELEASE_INVALID, Release};
-use crate::ship::release::planned::{self as planned_files, Planned};
+use crate::ship::release::planned as planned_files;
 use crate::ship::release::provenance;
 use crate::ship::release::sbom::{self, Facts, Sbom};
 use crate::ship::release::sign::{self, SigningKey};
@@ -32,13 +31,14 @@ use crate::ship::trees::look::{
     Bins, Demand, Origin, asking, built, collected, epoch, existing_tree, no_manifest, planned,
     verified,
 };
-use crate::target::system::Format;
+use crate::target::system::{Format, Os};
 use crate::tree;
 use crate::tree::manifest::Manifest;
 use crate::tree::release::Document;
 use crate::tree::signature::SignatureKind;
 use crate::ui;
-use crate::verify::rules::chosen;
+use crate::verify::judge::Taken;
+use crate::verify::rules;
 use crate::verify::rules::policy::Policy;
 
 /// Examples of the command line.
@@ -141,6 +141,9 @@ pub fn make(host: &Host, args: ReleaseArgs, output: Output) -> Result<Utf8PathBu
         .map(|text| SigningKey::parse(text))
         .collect::<Result<_>>()?;
     sign::check_kinds(&keys)?;
+    for key in &keys {
+        sign::run::check(host, key)?;
+    }
     let format = run.message_format;
     let run = with_defaults(run.options());
     for name in &run.accept {
@@ -162,18 +165,14 @@ pub fn make(host: &Host, args: ReleaseArgs, output: Output) -> Result<Utf8PathBu
     let asking = asking(host, &run);
     if dry_run && from.is_empty() && !no_build {
         let (project, tree, expected) = planned(host, run)?;
-        let chosen = Chosen {
-            targets: Vec::new(),
-            ..chosen
-        };
-        let manifests = std::slice::from_ref(&expected);
-        let config = xpkg_config(&project)?;
-        let release = decide(host, manifests, Some(&project.workspace), &config, &chosen)?;
-        let directory = place.unwrap_or_else(|| default_place(host, Some(&project), &release));
-        check_place(host, &directory, &[tree])?;
+        let place = place.as_deref();
+        let (mut release, directory) =
+            check_before(host, &project, &tree, expected, &chosen, place)?;
         check_registry(host, &cargo, &project, &release)?;
-        let has_registry = config.release.registry.is_some();
-        print_planned(host, &release, has_registry, format)?;
+        keep_signed(host, &mut release, &keys);
+        report_unpacked(host, &release);
+        let has_registry = xpkg_config(&project)?.release.registry.is_some();
+        print_planned(host, &release, has_registry, &keys, format)?;
         return Ok(directory);
     }
     // Archives are unpacked into directories that are removed with this.
@@ -182,15 +181,20 @@ pub fn make(host: &Host, args: ReleaseArgs, output: Output) -> Result<Utf8PathBu
         [] if no_build => existing_tree(host, &run)?,
         [] => {
             let check = |request: &RunRequest, plan: &Plan, expected: &Manifest| {
-                let release =
-                    check_before(host, request, plan, expected, &chosen, place.as_deref())?;
-                check_registry(host, &cargo, &request.project, &release)
+                let (project, place) = (&request.project, place.as_deref());
+                let expected = expected.clone();
+                let (release, _) =
+                    check_before(host, project, &plan.out_dir, expected, &chosen, place)?;
+                check_registry(host, &cargo, project, &release)
             };
             let (trees, targets, bins) = built(host, run, check)?;
             (chosen.targets, chosen.bins) = (targets, Some(bins));
             trees
         }
-        from => collected(host, &run, from, demand, &mut scratch)?,
+        from => {
+            let demand = |project: Option<&ProjectContext>| demand(project, &chosen);
+            collected(host, &run, from, demand, &mut scratch)?
+        }
     };
     let origin = if from.is_empty() {
         Origin::Here
@@ -204,6 +208,7 @@ pub fn make(host: &Host, args: ReleaseArgs, output: Output) -> Result<Utf8PathBu
     };
     let (mut release, manifests, policy) = source.decide(host, &chosen)?;
     keep_signed(host, &mut release, &keys);
+    report_unpacked(host, &release);
     let directory = place.unwrap_or_else(|| default_place(host, source.project.as_ref(), &release));
     check_place(host, &directory, &source.trees)?;
     if dry_run {
@@ -212,7 +217,7 @@ pub fn make(host: &Host, args: ReleaseArgs, output: Output) -> Result<Utf8PathBu
         }
         let config = source.project.as_ref().map(xpkg_config).transpose()?;
         let has_registry = config.is_some_and(|config| config.release.registry.is_some());
-        print_planned(host, &release, has_registry, format)?;
+        print_planned(host, &release, has_registry, &keys, format)?;
         return Ok(directory);
     }
     let epoch = epoch(host, &source.root(host), &manifests)?;
@@ -249,20 +254,24 @@ pub fn make(host: &Host, args: ReleaseArgs, output: Output) -> Result<Utf8PathBu
     host.shell
         .status(verb, &format!("release {version}: {files} in {directory}"));
     if output == Output::Table {
-        print(host, &release, &document, &[], format)?;
+        print(host, &release, &document, format)?;
     }
     Ok(directory)
 }
 
-/// Returns what the trees of a release must pass: the configured policy.
+/// Returns what the trees of a release must pass: the configured policy, in what is released.
 ///
 /// # Errors
 /// The policy is not valid.
-fn demand(project: Option<&ProjectContext>) -> Result<Demand, Failure> {
+fn demand(project: Option<&ProjectContext>, chosen: &Chosen) -> Result<Demand, Failure> {
     let config = project.map(xpkg_config).transpose()?.unwrap_or_default();
     Ok(Demand {
-        policy: chosen::policy(None, config.policy)?,
+        policy: rules::chosen::policy(None, config.policy)?,
         consequence: "it is not released",
+        taken: Some(Taken {
+            targets: chosen.targets.clone(),
+            bins: chosen.bins.clone(),
+        }),
     })
 }
 
@@ -300,7 +309,7 @@ impl Source {
         } = self;
         let config = project.as_ref().map(xpkg_config).transpose()?;
         let config = config.unwrap_or_default();
-        let demand = demand(project.as_ref())?;
+        let demand = demand(project.as_ref(), chosen)?;
         let problem = |tree: &Utf8PathBuf| verified(host, tree, *origin, &demand).err();
         let problems: Vec<Problem> = trees.iter().filter_map(problem).collect();
         if !problems.is_empty() {
@@ -457,6 +466,27 @@ fn decide(
     )
 }
 
+/// Reports the packages that get no archive, because the configuration names no format: installers,
+/// formulas and the page have nothing of them either.
+fn report_unpacked(host: &Host, release: &Release) {
+    let unpacked = release
+        .builds
+        .iter()
+        .filter(|build| build.formats.is_empty());
+    for build in unpacked {
+        let key = match build.target.system.os {
+            Os::Windows => "windows-archives",
+            _ => "archives",
+        };
+        let line = format!(
+            "no archive of {} for {}: `{key}` in the configuration names no format",
+            build.package,
+            build.target.triple()
+        );
+        host.shell.status("Noting", &line);
+    }
+}
+
 /// Describes the builds without an SBOM, a line for each reason.
 fn without_sbom(builds: &[&Build]) -> Vec<String> {
     let is_elf = |build: &&&Build| build.target.system.format == Format::Elf;
@@ -505,44 +535,51 @@ fn report_irreproducible(host: &Host, release: &Release, manifests: &[Manifest])
     }
 }
 
-/// Decides the release of the tree that will be built, so that a mistake costs no compilation.
+/// Decides the release of the tree that will be built at `tree`, so that a mistake costs no
+/// compilation. Returns it with its directory.
 ///
 /// # Errors
-/// Those of [`decide()`] and [`check_place`]; `release-dirty`.
+/// Those of [`decide()`], [`look::check_tag_commit`] and [`check_place`]; `release-dirty`.
 fn check_before(
     host: &Host,
-    request: &RunRequest,
-    plan: &Plan,
-    expected: &Manifest,
+    project: &ProjectContext,
+    tree: &Utf8PathBuf,
+    mut expected: Manifest,
     chosen: &Chosen,
     place: Option<&Utf8Path>,
-) -> Result<Release, Failure> {
-    let config = xpkg_config(&request.project)?;
-    chosen::policy(None, config.policy.clone())?;
-    let workspace = &request.project.workspace;
-    let manifests = std::slice::from_ref(expected);
+) -> Result<(Release, Utf8PathBuf), Failure> {
+    let config = xpkg_config(project)?;
+    rules::chosen::policy(None, config.policy.clone())?;
+    let workspace = &project.workspace;
+    let trees = std::slice::from_ref(tree);
+    // What the build will record.
+    let here = here(host, workspace, trees);
+    for record in &mut expected.targets {
+        record.source = here.clone();
+    }
     let allow_dirty = chosen.allow_dirty;
     let chosen = Chosen {
         targets: Vec::new(),
         bins: None,
         tag: chosen.tag.clone(),
-        // The manifest that is expected does not know it.
+        // The workspace has the changes, not a tree.
         allow_dirty: true,
         auditable: chosen.auditable,
     };
+    let manifests = std::slice::from_ref(&expected);
     let release = decide(host, manifests, Some(workspace), &config, &chosen)?;
-    let default = || default_place(host, Some(&request.project), &release);
+    look::check_tag_commit(host, &workspace.root, &release)?;
+    let default = || default_place(host, Some(project), &release);
     let directory = place.map_or_else(default, Utf8Path::to_owned);
-    let trees = std::slice::from_ref(&plan.out_dir);
     check_place(host, &directory, trees)?;
-    if here(host, workspace, trees).dirty == Some(true) && !allow_dirty {
+    if here.dirty == Some(true) && !allow_dirty {
         let message =
             "the workspace has uncommitted changes, so nobody could build the release again";
         return Err(Problem::new(RELEASE_DIRTY, message)
             .help("commit them, or release them as they are: `--allow-dirty`")
             .into());
     }
-    Ok(release)
+    Ok((release, directory))
 }
 
 /// Leaves installers only the public keys of the kinds that the release is signed with.
@@ -609,16 +646,22 @@ fn check_place(host: &Host, directory: &Utf8Path, trees: &[Utf8PathBuf]) -> Resu
     Ok(look::check_place(host, directory, directory)?)
 }
 
-/// Prints a release that is not written.
+/// Prints a release that is not written, as text or as its own document.
 fn print_planned(
     host: &Host,
     release: &Release,
     has_registry: bool,
+    keys: &[SigningKey],
     format: MessageFormat,
 ) -> Result<(), Failure> {
-    let planned = planned_files::planned(release, has_registry)?;
-    let document = document(release, Vec::new(), Vec::new());
-    print(host, release, &document, &planned, format)
+    let signatures = keys.iter().map(|key| key.kind).collect();
+    let planned = planned_files::planned(release, has_registry, signatures)?;
+    shell::data(&match format {
+        MessageFormat::Human if host.shell.verbosity == Verbosity::Quiet => String::new(),
+        MessageFormat::Human => ui::release::planned(release, &planned),
+        MessageFormat::Json => shell::json(&planned),
+    })?;
+    Ok(())
 }
 
 /// Prints the release, as text or as its document.
@@ -626,12 +669,11 @@ fn print(
     host: &Host,
     release: &Release,
     document: &Document,
-    planned: &[Planned],
     format: MessageFormat,
 ) -> Result<(), Failure> {
     shell::data(&match format {
         MessageFormat::Human if host.shell.verbosity == Verbosity::Quiet => String::new(),
-        MessageFormat::Human => ui::release::release(release, document, planned),
+        MessageFormat::Human => ui::release::release(release, document),
         MessageFormat::Json => document.json(),
     })?;
     Ok(())

@@ -2,6 +2,7 @@
 //! `--run`.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, ValueEnum};
 
 use crate::build::look::options::TreeOptions;
@@ -62,11 +63,11 @@ pub struct VerifyArgs {
     pub require_list: bool,
 
     /// Require signatures of the lists by a public key of minisign or SSH, or its file
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = NonEmptyStringValueParser::new())]
     pub signed_by: Option<String>,
 
     /// Require `release.json` to be of this version: an older release may be signed as well
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", value_parser = NonEmptyStringValueParser::new())]
     pub release_version: Option<String>,
 
     /// Look up the packages of programs and SBOMs in a directory of RustSec's advisories, offline
@@ -160,6 +161,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
             accept,
             require_list,
             version: release_version,
+            taken: None,
         },
         (targets, policy, accept) => {
             let problems = targets
@@ -179,6 +181,7 @@ pub fn run(host: &Host, args: VerifyArgs) -> Result<(), Failure> {
     let bar = host.shell.bar("Verifying");
     let subject = look::read(host, &path, &bar)?;
     drop(bar);
+    judge::reject_list(&subject)?;
     let mut report = judge::check_artifacts(&subject, &options);
     if let Some(signer) = &signer {
         signed::look::check(host, &subject, signer, &mut report)?;

@@ -49,57 +49,120 @@ pub fn refusals(
     targets_given: bool,
     joins_flags: bool,
 ) -> Vec<Problem> {
-    let conflicts = |config: &OpaqueConfig| {
-        let mut keys = Vec::new();
-        if !targets_given && lookup(&config.table, &["build", "target"]) {
-            keys.push("build.target".to_owned());
-        }
-        for (name, value) in table(&config.table, "target") {
-            let applies =
-                name.starts_with("cfg(") || targets.iter().any(|target| target.triple() == name);
-            if applies && value.get("linker").is_some() {
-                keys.push(format!("target.{name}.linker"));
-            }
-            if applies
-                && value
-                    .get("rustflags")
-                    .is_some_and(|flags| joins_flags || decides(flags))
-            {
-                keys.push(format!("target.{name}.rustflags"));
-            }
-        }
-        for (name, value) in table(&config.table, "build") {
-            if name == "rustc" || name == "rustflags" && (joins_flags || decides(value)) {
-                keys.push(format!("build.{name}"));
-            }
-        }
-        // Compilers are probed with the flags that they will get, so xpkg must see all of them.
-        for (name, _) in table(&config.table, "env") {
-            if COMPILER_PREFIXES
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
-            {
-                keys.push(format!("env.{name}"));
-            }
-        }
-        keys.into_iter()
-            .map(|key| (key, config.place.clone()))
-            .collect::<Vec<_>>()
+    let is_of_run = |triple: &str| targets.iter().any(|target| target.triple() == triple);
+    let of_config = |config: &OpaqueConfig| {
+        let keys = controlled(&config.table, is_of_run, targets_given, joins_flags);
+        let problems = keys.into_iter().map(|key| {
+            let place = &config.place;
+            let message =
+                format!("{place} sets `{key}`, which xpkg controls and cannot read there");
+            let help = format!(
+                "set it in `.cargo/config.toml` of the workspace's root itself{}",
+                key.elsewhere()
+            );
+            Problem::new(CARGO_CONFIG, message).help(help)
+        });
+        problems.collect::<Vec<_>>()
     };
-    opaque
-        .iter()
-        .flat_map(conflicts)
-        .map(|(key, place)| {
-            Problem::new(
-                CARGO_CONFIG,
-                format!("{place} sets `{key}`, which xpkg controls and cannot read there"),
-            )
-            .help(
-                "set it with `--target`, `--linker`, a variable, or in `.cargo/config.toml` \
-                   itself",
-            )
-        })
-        .collect()
+    opaque.iter().flat_map(of_config).collect()
+}
+
+/// Returns true if a file may be passed with `--config` whatever is built: it sets nothing that xpkg
+/// controls, and includes no file that might.
+pub fn may_be_argument(file: &toml::Table) -> bool {
+    controlled(file, |_| true, false, true).is_empty() && includes(file).is_empty()
+}
+
+/// Key of cargo's configuration that xpkg controls.
+enum ControlledKey {
+    /// `build.target`.
+    Target,
+    /// `target.NAME.linker`; the name is a triple or `cfg(…)`.
+    Linker(String),
+    /// `build.rustflags`.
+    Rustflags,
+    /// `target.NAME.rustflags`.
+    TargetRustflags(String),
+    /// `build.rustc`.
+    Rustc,
+    /// `env.NAME`.
+    Variable(String),
+}
+
+impl std::fmt::Display for ControlledKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Target => f.write_str("build.target"),
+            Self::Linker(name) => write!(f, "target.{name}.linker"),
+            Self::Rustflags => f.write_str("build.rustflags"),
+            Self::TargetRustflags(name) => write!(f, "target.{name}.rustflags"),
+            Self::Rustc => f.write_str("build.rustc"),
+            Self::Variable(name) => write!(f, "env.{name}"),
+        }
+    }
+}
+
+impl ControlledKey {
+    /// Returns where else the key can be set, as the end of a sentence.
+    fn elsewhere(&self) -> String {
+        // A variable is for one triple.
+        let variable = |name: &str, end: &str| {
+            let target = Target::of_triple(name)?;
+            Some(format!("`CARGO_TARGET_{}_{end}`", target.upper()))
+        };
+        let places = match self {
+            Self::Target => vec!["`--target`".to_owned()],
+            Self::Linker(name) => std::iter::once("`--linker`".to_owned())
+                .chain(variable(name, "LINKER"))
+                .collect(),
+            Self::Rustflags => vec!["`RUSTFLAGS`".to_owned()],
+            Self::TargetRustflags(name) => variable(name, "RUSTFLAGS").into_iter().collect(),
+            Self::Rustc => vec!["`RUSTC`".to_owned()],
+            Self::Variable(name) => vec![format!("the variable `{name}`")],
+        };
+        let places = places.into_iter().map(|place| format!(", or by {place}"));
+        places.collect()
+    }
+}
+
+/// Returns the keys that set what xpkg controls; `is_built` returns true for a triple of the run.
+fn controlled(
+    file: &toml::Table,
+    is_built: impl Fn(&str) -> bool,
+    targets_given: bool,
+    joins_flags: bool,
+) -> Vec<ControlledKey> {
+    let mut keys = Vec::new();
+    if !targets_given && lookup(file, &["build", "target"]) {
+        keys.push(ControlledKey::Target);
+    }
+    let is_read = |flags: &toml::Value| joins_flags || decides(flags);
+    for (name, value) in table(file, "target") {
+        if !name.starts_with("cfg(") && !is_built(name) {
+            continue;
+        }
+        if value.get("linker").is_some() {
+            keys.push(ControlledKey::Linker(name.clone()));
+        }
+        if value.get("rustflags").is_some_and(is_read) {
+            keys.push(ControlledKey::TargetRustflags(name.clone()));
+        }
+    }
+    for (name, value) in table(file, "build") {
+        match name.as_str() {
+            "rustc" => keys.push(ControlledKey::Rustc),
+            "rustflags" if is_read(value) => keys.push(ControlledKey::Rustflags),
+            _ => {}
+        }
+    }
+    // Compilers are probed with the flags that they will get, so xpkg must see all of them.
+    for (name, _) in table(file, "env") {
+        let mut prefixes = COMPILER_PREFIXES.iter();
+        if prefixes.any(|prefix| name.starts_with(prefix)) {
+            keys.push(ControlledKey::Variable(name.clone()));
+        }
+    }
+    keys
 }
 
 /// Codegen options that xpkg decides by, besides those whose names begin with `linker`.
@@ -349,8 +412,8 @@ pub const CONFIG_IGNORED: Code = code(&CodeInfo {
             elsewhere with `--manifest-path`, does not count.",
     detection: "The working directory and its parents that are not parents of the root are \
                 searched for these files.",
-    fix: "Move the file to the root, pass it with `--config FILE`, or choose the toolchain: `cargo \
-          +NAME xpkg`.",
+    fix: "Move the file to the root. One that sets nothing that xpkg controls (`cargo-config`) can be \
+          passed with `--config FILE`, too. Or choose the toolchain: `cargo +NAME xpkg`.",
     page: "configuration",
     sources: &["cargo's reference, Configuration, Hierarchical structure"],
     waivable: false,
@@ -360,11 +423,12 @@ pub const CARGO_CONFIG: Code = code(&CodeInfo {
     name: "cargo-config",
     title: "cargo's configuration sets what xpkg controls, in a place that xpkg cannot read",
     cause: "A `--config` argument or an `include`d configuration file sets a linker, the build \
-            target or a C compiler. xpkg would choose without knowing of it.",
+            target, a C compiler, or rustflags that xpkg joins with others (`--reproducible`, \
+            `release`). xpkg would choose without knowing of it.",
     detection: "Each `--config` value and each included file is checked for the keys that \
                 xpkg controls.",
-    fix: "Set it where xpkg reads it: `--linker`, `--target`, `CARGO_TARGET_<T>_LINKER`, or \
-          `.cargo/config.toml` itself.",
+    fix: "Set it where xpkg reads it: `.cargo/config.toml` of the workspace's root itself, or as the \
+          help says.",
     page: "linkers",
     sources: &[],
     waivable: false,

@@ -346,6 +346,36 @@ pub fn build_scripts<'a>(
         .map(|target| target.src_path.clone())
 }
 
+/// Returns true if the build of `roots` (package IDs) for `platform` compiles programs or libraries for
+/// the host, which a linker of the host links: build scripts, and proc macros.
+pub fn links_on_host<'a>(
+    metadata: &'a Metadata,
+    roots: impl IntoIterator<Item = &'a str>,
+    platform: &PlatformFacts,
+    host: &PlatformFacts,
+) -> bool {
+    let graph = Graph::new(metadata);
+    let roots = graph.roots(roots);
+    let mut open: Vec<(&PackageId, bool)> = roots.into_iter().map(|id| (id, false)).collect();
+    let mut seen: BTreeSet<(&PackageId, bool)> = open.iter().copied().collect();
+    while let Some((id, on_host)) = open.pop() {
+        let Some((node, package)) = graph.at(id) else {
+            continue;
+        };
+        let is_linked = |target: &Target| target.is_custom_build() || target.is_proc_macro();
+        if package.targets.iter().any(is_linked) {
+            return true;
+        }
+        let dependencies = graph.compiled_with(node, on_host, platform, host);
+        open.extend(
+            dependencies
+                .map(|(to, on_host)| (&to.id, on_host))
+                .filter(|unit| seen.insert(*unit)),
+        );
+    }
+    false
+}
+
 /// Returns the packages that compile C for the host: dependencies of the graph's build scripts and
 /// proc macros.
 pub fn host_c_packages<'a>(
@@ -560,6 +590,8 @@ pub struct GraphFacts {
     pub c_packages: BTreeMap<String, Vec<CPackage>>,
     /// Packages that compile C for the host.
     pub host_c_packages: Vec<CPackage>,
+    /// Triples of the targets whose builds compile build scripts or proc macros.
+    pub links_on_host: BTreeSet<String>,
     /// Tools that packages call when they are built.
     pub wants: Vec<RequiredTool>,
     /// Libraries of the system that packages look for, by triple.

@@ -14,7 +14,7 @@ use crate::problem::{Problem, Result};
 use crate::project::graph::CPackage;
 use crate::project::linker::{LINKER_UNFIT, LinkerChoice, LinkerKind};
 use crate::project::request::TargetRequest;
-use crate::project::setting::SettingOrigin;
+use crate::project::setting::{Setting, SettingOrigin};
 use crate::target::Target;
 use crate::target::level::CPU_LEVEL;
 use crate::target::system::{Libc, Os};
@@ -24,7 +24,7 @@ use crate::toolchain::clang::{self, arguments};
 use crate::toolchain::configured::configured;
 use crate::toolchain::context::TargetContext;
 use crate::toolchain::facts::Facts;
-use crate::toolchain::gate::SDK_MISSING;
+use crate::toolchain::gate::{Blocked, SDK_MISSING};
 use crate::toolchain::image::candidates;
 use crate::toolchain::image::container::IMAGE_UNFIT;
 use crate::toolchain::kinds::{KINDS, KindEntry};
@@ -206,7 +206,22 @@ pub fn choose(
                 format!("`{name}` (from {by}) miscompiles C for `{target}`"),
             )
             .note("cause", reasons),
-            None => unfit(&case, name, &by, reasons.join("; "), request),
+            None => {
+                let reason = reasons.join("; ");
+                match gate::blamed_compiler(&case, &affected) {
+                    Some(Setting {
+                        name: set, place, ..
+                    }) => {
+                        let message = format!("`{name}` (from {by}) cannot link for `{target}`");
+                        Problem::new(LINKER_UNFIT, message)
+                            .note("cause", [reason])
+                            .help(format!(
+                                "correct or remove `{set}`, which is set in {place}"
+                            ))
+                    }
+                    None => unfit(&case, name, &by, reason, request),
+                }
+            }
         };
         return Err(gate::suggestions(&case, &affected)
             .into_iter()
@@ -277,7 +292,7 @@ pub fn choose(
     let others = if matches!(code, Some(CPU_LEVEL | SDK_MISSING)) {
         Vec::new()
     } else {
-        suggestions(&case)
+        suggestions(&case, &affected)
     };
     let help = gate::suggestions(&case, &affected)
         .into_iter()
@@ -371,8 +386,12 @@ fn set_image(target: &Target) -> String {
     )
 }
 
+/// Suggests to say that there is no C.
+const NO_C: &str = "or, if that C is never compiled for the target, set `c-dependencies = false` in \
+                    xpkg's configuration";
+
 /// Suggests fixes for a target without a linker.
-fn suggestions(case: &TargetContext) -> Vec<String> {
+fn suggestions(case: &TargetContext, blocked: &[Box<Blocked>]) -> Vec<String> {
     let TargetContext {
         target,
         facts,
@@ -418,13 +437,20 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
         let other = "or build on a system whose glibc is as old as the floor".to_owned();
         return install.into_iter().chain(choice).chain([other]).collect();
     }
-    if let Some(setting) = gate::misplaced_compiler(case) {
+    // Nothing comes before a variable with the target in its name.
+    let is_general = |setting: &&Setting| !setting.name.starts_with("CC_");
+    if let Some(setting) = gate::misplaced_compiler(case).filter(is_general) {
         return vec![format!(
             "set a compiler for the target, which comes before `{}`: `export CC_{}={}`",
             setting.name,
             target.lower(),
             if native { "cc" } else { "COMPILER" }
         )];
+    }
+    if let Some(setting) = gate::blamed_compiler(case, blocked) {
+        let Setting { name, place, .. } = setting;
+        let correct = format!("correct or remove `{name}`, which is set in {place}");
+        return vec![correct, NO_C.to_owned()];
     }
     if wasm::serves(target) {
         return wasm::suggestions(case);
@@ -497,9 +523,7 @@ fn suggestions(case: &TargetContext) -> Vec<String> {
                     "or set a musl cross compiler of your own in `CC_{}`",
                     target.lower()
                 ),
-                "or, if that C is never compiled for the target, set `c-dependencies = false` in \
-                 xpkg's configuration"
-                    .to_owned(),
+                NO_C.to_owned(),
             ];
             install.into_iter().chain(others).collect()
         }

@@ -208,6 +208,8 @@ pub struct TargetFacts {
     pub std_compilers: Vec<String>,
     /// Packages compiled for the target whose build scripts compile C.
     pub c_packages: Vec<CPackage>,
+    /// True if its build compiles build scripts or proc macros, which the host's linker links.
+    pub links_on_host: bool,
     /// Packages of the bins, if lists of them are wanted.
     pub packages: Option<PackageGraph>,
     /// Libraries of the system that its packages look for.

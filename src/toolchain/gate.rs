@@ -35,6 +35,8 @@ pub struct Blocked {
     pub reason: String,
     /// Code of the finding that stopped it, if it can be accepted.
     pub code: Option<Code>,
+    /// True if it was rejected for what its C compiler is, whatever links.
+    pub by_compiler: bool,
 }
 
 impl Blocked {
@@ -80,6 +82,7 @@ pub fn pass(
             candidate,
             reason,
             code: None,
+            by_compiler: true,
         }));
     }
     if let Some(reason) = without_cxx(case, &candidate) {
@@ -87,6 +90,7 @@ pub fn pass(
             candidate,
             reason,
             code: None,
+            by_compiler: false,
         }));
     }
     let compiler = candidate.c_compiler.as_ref().filter(|_| case.c.present);
@@ -96,6 +100,7 @@ pub fn pass(
             candidate,
             reason: format!("{name} {reason}"),
             code: None,
+            by_compiler: true,
         }));
     }
     let mut candidate = candidate;
@@ -108,6 +113,7 @@ pub fn pass(
                 candidate,
                 reason,
                 code: None,
+                by_compiler: false,
             }));
         }
         Some(FloorCheck::NotGuaranteed(reason)) if !explicit => {
@@ -115,6 +121,7 @@ pub fn pass(
                 candidate,
                 reason,
                 code: None,
+                by_compiler: false,
             }));
         }
         _ => {}
@@ -126,6 +133,7 @@ pub fn pass(
                 candidate,
                 reason: what,
                 code: Some(SDK_MISSING),
+                by_compiler: false,
             }));
         }
         findings.push(CompilerFinding {
@@ -147,6 +155,7 @@ pub fn pass(
                 candidate,
                 reason: finding.what,
                 code: Some(CPU_LEVEL),
+                by_compiler: false,
             }));
         }
         findings.push(finding);
@@ -157,6 +166,7 @@ pub fn pass(
                 candidate,
                 reason: format!("{name} {wrong}"),
                 code: None,
+                by_compiler: true,
             }));
         }
         for finding in assess::assess(report, &case.c.packages) {
@@ -167,6 +177,7 @@ pub fn pass(
                     candidate,
                     reason: format!("{name} {}", finding.what),
                     code: Some(code),
+                    by_compiler: false,
                 }));
             }
             findings.push(CompilerFinding {
@@ -222,6 +233,17 @@ fn asked<'a>(
         rustc: Some(&case.facts.rustc.release),
         rustflags: &case.target_facts.rustflags,
     }
+}
+
+/// Returns the variable in which the user has set the C compiler that candidates were rejected for.
+/// Nothing that is installed changes that.
+pub fn blamed_compiler<'a>(
+    case: &TargetContext<'a>,
+    blocked: &[Box<Blocked>],
+) -> Option<&'a Setting> {
+    let is_blamed = blocked.iter().any(|blocked| blocked.by_compiler);
+    let setting = case.target_facts.settings.get("CC")?;
+    (is_blamed && case.c.present).then_some(setting)
 }
 
 /// Returns a reason if the graph needs a C compiler and the one that the user set does not exist.

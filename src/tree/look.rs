@@ -59,6 +59,32 @@ pub fn foreign(out_dir: &Utf8Path, untracked: &[String]) -> Problem {
     .help("move it away, or choose another `--out-dir`")
 }
 
+/// Checks that a run may replace the tree, without its lock: what a build writes meanwhile is not
+/// judged.
+///
+/// # Errors
+/// `tree-foreign`, and those of [`read`].
+pub fn check(host: &Host, out_dir: &Utf8Path) -> Result<()> {
+    if !host.exists(out_dir) {
+        return Ok(());
+    }
+    if !host.is_dir(out_dir) {
+        return Err(foreign(out_dir, &["a file".to_owned()]));
+    }
+    let manifest = read(host, out_dir)?;
+    let found = host.walk(out_dir)?;
+    if read(host, out_dir)? != manifest {
+        return Ok(());
+    }
+    let manifest = manifest.map(|(manifest, _)| manifest);
+    let untracked = untracked(&found, manifest.as_ref());
+    if untracked.is_empty() {
+        Ok(())
+    } else {
+        Err(foreign(out_dir, &untracked))
+    }
+}
+
 /// Returns the paths in the out-dir that its manifest does not list. They are never removed.
 pub fn untracked(found: &BTreeMap<String, PathKind>, manifest: Option<&Manifest>) -> Vec<String> {
     let listed = manifest.into_iter().flat_map(|manifest| {

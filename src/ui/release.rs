@@ -1,25 +1,22 @@
 //! Formats a release as a table.
 
+use comfy_table::Table;
+
 use crate::problem::text::size;
 use crate::ship::release::archive::{Contents, members};
-use crate::ship::release::document::requirements;
 use crate::ship::release::model::{Build, Release};
-use crate::ship::release::planned::Planned;
-use crate::tree::release::{Document, FileRecord};
+use crate::ship::release::planned::{PlannedFile, PlannedKind, ReleasePlan, known_requirements};
+use crate::tree::release::{Document, FileKind, FileRecord};
 use crate::ui::table::{add_row, lines, plain_table};
 
-/// Formats the files of a release: archives with what they need and hold, then all others. Before
-/// it is written, files have no size, and all others are `planned`; before it is built, needs are
-/// unknown.
-pub fn release(release: &Release, document: &Document, planned: &[Planned]) -> String {
-    let mut table = plain_table();
-    table.set_header(["file", "size", "needs", "contents"]);
+/// Formats the files of a release: archives with what they need and hold, then all others.
+pub fn release(release: &Release, document: &Document) -> String {
+    let mut table = header();
     let written = |path: &str| document.files.iter().find(|file| file.path == path);
     for build in &release.builds {
         for (name, _) in build.archives() {
             let bytes = written(&name).map(|file| size(file.size));
-            let is_known = build.bins.iter().all(|bin| bin.binary.is_some());
-            let needs = is_known.then(|| requirements(build).label());
+            let needs = known_requirements(build).map(|needs| needs.label());
             add_row(
                 &mut table,
                 [
@@ -30,13 +27,6 @@ pub fn release(release: &Release, document: &Document, planned: &[Planned]) -> S
                 ],
             );
         }
-    }
-    for Planned { path, kind } in planned {
-        let kind = (*kind).to_owned();
-        add_row(
-            &mut table,
-            [path.clone(), String::new(), String::new(), kind],
-        );
     }
     let is_other = |file: &&FileRecord| {
         !document
@@ -52,6 +42,35 @@ pub fn release(release: &Release, document: &Document, planned: &[Planned]) -> S
         );
     }
     lines(&table)
+}
+
+/// Formats the files of a release that is not written: they have no size, and before the build, needs
+/// are unknown.
+pub fn planned(release: &Release, plan: &ReleasePlan) -> String {
+    let mut table = header();
+    for build in &release.builds {
+        let needs = known_requirements(build).map(|needs| needs.label());
+        for (name, _) in build.archives() {
+            let needs = needs.clone().unwrap_or_default();
+            add_row(&mut table, [name, String::new(), needs, contents(build)]);
+        }
+    }
+    let is_other = |file: &&PlannedFile| file.kind != PlannedKind::File(FileKind::Archive);
+    for PlannedFile { path, kind } in plan.files.iter().filter(is_other) {
+        let kind = kind.name().to_owned();
+        add_row(
+            &mut table,
+            [path.clone(), String::new(), String::new(), kind],
+        );
+    }
+    lines(&table)
+}
+
+/// Returns a table without rows.
+fn header() -> Table {
+    let mut table = plain_table();
+    table.set_header(["file", "size", "needs", "contents"]);
+    table
 }
 
 /// Formats the names of the files in the archives of a build.

@@ -7,7 +7,6 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::tree::manifest::TargetRecord;
 use crate::verify::expected::Expected;
 use crate::verify::finding::{Finding, finding};
-use crate::verify::listing::Listing;
 use crate::verify::rules::policy::Policy;
 
 /// End of the names of modules in packages for JavaScript, as wasm-bindgen writes them.
@@ -20,11 +19,12 @@ fn is_module_of_packages(one: &str, other: &str) -> bool {
 }
 
 /// Compares programs by digest, build ID and source commit. `programs` are their paths in the
-/// report. With `may_copy` one file may have several names.
+/// report, `records` the builds whose commits are compared. With `may_copy` one file may have several
+/// names.
 pub fn compare_programs(
     may_copy: bool,
     programs: &[(&str, &File, Option<Expected>)],
-    listing: &Listing,
+    records: &[&TargetRecord],
     policy: &Policy,
 ) -> Vec<Finding> {
     let is_enabled = |code: Code| policy.rule_override(code).unwrap_or(true);
@@ -76,10 +76,6 @@ pub fn compare_programs(
             ));
         }
     }
-    let manifests = listing.manifests.iter();
-    let records: Vec<&TargetRecord> = manifests
-        .flat_map(|(_, manifest)| &manifest.targets)
-        .collect();
     let commits: BTreeSet<&str> = records
         .iter()
         .filter_map(|record| record.source.commit.as_deref())

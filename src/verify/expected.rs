@@ -9,6 +9,7 @@ use crate::target::glibc::Glibc;
 use crate::target::level::{self, Level};
 use crate::target::macos::MacOs;
 use crate::target::system::{Libc, Os};
+use crate::tree::manifest::TargetRecord;
 use crate::verify::words::{self, Processor, Promise};
 
 /// Requirements of a program's target. Unknown properties are not checked.
@@ -51,6 +52,16 @@ impl Expected {
             level: target.level(),
             is_rusts: true,
             name: target.to_string(),
+        }
+    }
+
+    /// Returns what the programs of a recorded build must meet.
+    pub fn of_record(target: &Target, record: &TargetRecord) -> Self {
+        Self {
+            floor: record.glibc.as_deref().and_then(Glibc::parse),
+            ..Self::from_target(target)
+                .raised_to(record.level.as_ref())
+                .starting_on(record.macos.as_deref().and_then(MacOs::parse))
         }
     }
 

@@ -3,14 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use camino::Utf8Path;
+
 use crate::archive::entry::{Artifacts, ArtifactsKind, Entry, Inside};
 use crate::inspect::binary::Binary;
+use crate::invocation;
 use crate::problem::code::{Code, CodeInfo, code};
+use crate::problem::{Problem, Result};
 use crate::project::artifact_kind::ArtifactKind;
 use crate::target::Target;
-use crate::target::glibc::Glibc;
-use crate::target::macos::MacOs;
-use crate::tree::manifest::{Artifact, TargetRecord};
+use crate::tree::manifest::{Artifact, Manifest, TargetRecord};
 use crate::verify::between::compare_programs;
 use crate::verify::damaged::is_damaged;
 use crate::verify::expected::{self, Expected, TARGET_UNKNOWN};
@@ -43,6 +45,27 @@ pub struct VerifyOptions {
     pub require_list: bool,
     /// `--release-version`.
     pub version: Option<String>,
+    /// What is taken from a tree; `None` for all.
+    pub taken: Option<Taken>,
+}
+
+/// Part of a tree. What else is in it may be of another commit.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// Triples of its targets; empty for all.
+    pub targets: Vec<String>,
+    /// Packages and bins; `None` for all.
+    pub bins: Option<BTreeSet<(String, String)>>,
+}
+
+impl Taken {
+    /// Returns true if a file of the tree is in this part of it.
+    pub fn has(&self, artifact: &Artifact) -> bool {
+        let Self { targets, bins } = self;
+        let bin = (artifact.package.clone(), artifact.bin.clone());
+        (targets.is_empty() || targets.contains(&artifact.target))
+            && bins.as_ref().is_none_or(|bins| bins.contains(&bin))
+    }
 }
 
 /// Checks a subject, and the archives in it, and returns the report, sorted by path and code.
@@ -122,6 +145,25 @@ pub fn check_artifacts(subject: &Artifacts, options: &VerifyOptions) -> Report {
         fence: None,
         audit: None,
     }
+}
+
+/// Rejects a subject that is a list alone: what it lists is beside it, and is not read.
+///
+/// # Errors
+/// `nothing-checked`.
+pub fn reject_list(subject: &Artifacts) -> Result<()> {
+    let lists = listing::find(subject, &mut Vec::new()).by;
+    if subject.kind != ArtifactsKind::File || lists.is_empty() {
+        return Ok(());
+    }
+    let path = Utf8Path::new(&subject.name);
+    let directory = path.parent().map_or("", Utf8Path::as_str);
+    let directory = if directory.is_empty() { "." } else { directory };
+    let message = format!("`{path}` is a list, and the files that it has are beside it");
+    Err(Problem::new(NOTHING_CHECKED, message).help(format!(
+        "pass the directory: `cargo xpkg verify {}`",
+        invocation::quote(directory)
+    )))
 }
 
 /// Result of the checks of a subject, or of one archive in it.
@@ -337,7 +379,7 @@ fn check_one(subject: &Artifacts, options: &VerifyOptions) -> Checked {
     findings.extend(compare_programs(
         installed::may_copy(subject),
         &programs,
-        &listing,
+        &commits(&listing, options.taken.as_ref()),
         &options.policy,
     ));
     let recorded = recorded_rules(&listing);
@@ -414,6 +456,23 @@ fn unread_archives(subject: &Artifacts, paths: &[&str]) -> Vec<Skipped> {
     each.chain(rest).collect()
 }
 
+/// Returns the records of the manifests' builds, as far as files of them are taken.
+fn commits<'a>(listing: &'a Listing, taken: Option<&Taken>) -> Vec<&'a TargetRecord> {
+    let of_manifest = |manifest: &'a Manifest| {
+        let is_taken = move |record: &&TargetRecord| {
+            let mut artifacts = manifest.artifacts.iter();
+            taken.is_none_or(|taken| {
+                artifacts.any(|artifact| artifact.built_by == record.id && taken.has(artifact))
+            })
+        };
+        manifest.targets.iter().filter(is_taken)
+    };
+    let manifests = listing.manifests.iter();
+    manifests
+        .flat_map(|(_, manifest)| of_manifest(manifest))
+        .collect()
+}
+
 /// Returns the manifest's entries by path, each with the record of its target.
 fn index_manifest(listing: &Listing) -> BTreeMap<String, (&Artifact, &TargetRecord)> {
     let records = listing.manifests.iter().flat_map(|(base, manifest)| {
@@ -437,12 +496,7 @@ fn find_expected(
     if let Some((artifact, record)) = known
         && let Some(target) = Target::of_triple(&artifact.target)
     {
-        return Some(Expected {
-            floor: record.glibc.as_deref().and_then(Glibc::parse),
-            ..Expected::from_target(&target)
-                .raised_to(record.level.as_ref())
-                .starting_on(record.macos.as_deref().and_then(MacOs::parse))
-        });
+        return Some(Expected::of_record(&target, record));
     }
     // A release is often named after its target: the archive, or the directory that was passed.
     let release_name: Vec<&str> = subject.name.rsplit('/').take(2).collect();
@@ -557,7 +611,8 @@ pub const CODES: &[Code] = &[NOTHING_CHECKED];
 pub const NOTHING_CHECKED: Code = code(&CodeInfo {
     name: "nothing-checked",
     title: "nothing was checked",
-    cause: "The directory, archive or file has no program that can be read, and no list of checksums.",
+    cause: "The directory, archive or file has no program that can be read, and no list of checksums; or \
+            the file is such a list, without what it lists.",
     detection: "At least one program, or one file of a list, must have been looked at.",
     fix: "Pass the directory or archive that contains the programs.",
     page: "verify",

@@ -240,6 +240,7 @@ fn options(policy: PolicyName, targets: &[&str], accept: &[AcceptRule]) -> Verif
         accept: accept.to_vec(),
         require_list: false,
         version: None,
+        taken: None,
     }
 }
 

@@ -7,8 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::build::compiler_cache;
 use crate::build::doctor::{
-    self, CompilerCheck, CompilerHealth, Diagnosis, RustcCheck, RustcHealth,
+    self, CompilerCheck, CompilerHealth, Diagnosis, HostTools, RustcCheck, RustcHealth,
 };
+use crate::build::look::request::RunRequest;
 use crate::build::look::session::Session;
 use crate::build::plan::Plan;
 use crate::build::standard_library;
@@ -16,6 +17,7 @@ use crate::host::machine::Host;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::Config;
 use crate::project::installer::Installer;
+use crate::project::look::cargo_config::cargo_config_problem;
 use crate::project::look::context::ProjectContext;
 use crate::project::look::rustc;
 use crate::project::reference::Reference;
@@ -57,7 +59,10 @@ pub fn diagnose(host: &Host, session: Result<&Session, &[Problem]>) -> Result<Di
         tools::cpu(host).as_deref(),
         &tools,
         Installer::from_os_release(tools::os_release(host).as_deref()),
-        uses_host_tools(&plans),
+        &HostTools {
+            are_called: uses_host_tools(&plans),
+            link: session.map_or(Ok(true), |session| links_on_host(session, &plans))?,
+        },
     );
     let targets = plans
         .iter()
@@ -202,15 +207,33 @@ fn scripts(host: &Host, plans: &[PlanOfTarget]) -> Vec<String> {
 /// Returns true unless every target is built in an image: then this machine's own tools do not
 /// matter.
 fn uses_host_tools(plans: &[PlanOfTarget]) -> bool {
-    let is_inside = |plan: &Plan| {
-        plan.targets
-            .iter()
-            .all(|target| target.toolchain.candidate.image.is_some())
-    };
     plans.is_empty()
         || plans
             .iter()
             .any(|(_, plan)| plan.as_ref().map_or(true, |plan| !is_inside(plan)))
+}
+
+/// Returns true if `cc` of the host links build scripts or proc macros of a target that is not built in
+/// an image: no other linker is configured for the host.
+fn links_on_host(session: &Session, plans: &[PlanOfTarget]) -> Result<bool> {
+    let RunRequest {
+        project,
+        cargo_config,
+        ..
+    } = &session.request;
+    let linker = cargo_config.linker(project.rustc.host.as_str());
+    let linker = linker.map_err(|error| cargo_config_problem(&error))?;
+    let is_here = |(target, plan): &PlanOfTarget| {
+        let facts = session.facts.of(target);
+        facts.links_on_host && plan.as_ref().map_or(true, |plan| !is_inside(plan))
+    };
+    Ok(linker.is_none() && plans.iter().any(is_here))
+}
+
+/// Returns true if all targets of a plan are built in images.
+fn is_inside(plan: &Plan) -> bool {
+    let mut targets = plan.targets.iter();
+    targets.all(|target| target.toolchain.candidate.image.is_some())
 }
 
 /// Installs the standard libraries that are missing, and looks again if there were any.

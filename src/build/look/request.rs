@@ -7,13 +7,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::build::look::options::{
     RunOptions, acceptable, cargo_options, manifest_path, variables,
 };
-use crate::build::look::source::commit_time;
+use crate::build::look::source::{commit_time, source_date_epoch};
 use crate::host::machine::Host;
 use crate::host::shell::Verbosity;
 use crate::invocation::quote;
 use crate::problem::code::Code;
 use crate::problem::{Failure, Problem, Result};
-use crate::project::cargo_config::{CARGO_CONFIG, CONFIG_IGNORED};
+use crate::project::cargo_config::{CARGO_CONFIG, CONFIG_IGNORED, may_be_argument};
 use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::config::{Config, TargetConfig};
 use crate::project::cross_toml::without_image;
@@ -21,7 +21,7 @@ use crate::project::look::access;
 use crate::project::look::cargo_config::{self, ExtraConfig};
 use crate::project::look::context::{self, CargoOptions, ProjectContext, WORKSPACE_UNREADABLE};
 use crate::project::look::ignored;
-use crate::project::reproducible::{NOT_REPRODUCIBLE, Reproducible, SOURCE_DATE_EPOCH};
+use crate::project::reproducible::{NOT_REPRODUCIBLE, Reproducible};
 use crate::project::selection::Selected;
 use crate::project::selection_flags::Selection;
 use crate::project::settings::{self, CargoArgs, CliOverrides, Settings};
@@ -122,7 +122,7 @@ impl RunRequest {
         )?;
         settings.out_dir = host.resolve(&settings.out_dir);
         if settings.reproducible {
-            let reproducible = reproducible_run(host, &project, &settings);
+            let reproducible = reproducible_run(host, &project, &settings)?;
             for request in &mut settings.requests {
                 request.overrides.reproducible = Some(reproducible.clone());
             }
@@ -155,12 +155,19 @@ impl RunRequest {
 
 /// Returns what makes the builds of a run reproducible, and reports the directories that it cannot
 /// keep out of C.
-fn reproducible_run(host: &Host, project: &ProjectContext, settings: &Settings) -> Reproducible {
+///
+/// # Errors
+/// Those of [`source_date_epoch`].
+fn reproducible_run(
+    host: &Host,
+    project: &ProjectContext,
+    settings: &Settings,
+) -> Result<Reproducible> {
     let workspace = &project.workspace;
     let target_dir = settings.cargo.target_dir.as_ref();
     let home =
         cargo_config::cargo_home(host).and_then(|home| Utf8PathBuf::from_path_buf(home).ok());
-    let source_date = match host.var(SOURCE_DATE_EPOCH) {
+    let source_date = match source_date_epoch(host)? {
         Some(_) => None,
         None => commit_time(host, &workspace.root, "HEAD"),
     };
@@ -180,16 +187,23 @@ fn reproducible_run(host: &Host, project: &ProjectContext, settings: &Settings) 
         );
         host.shell.warning(NOT_REPRODUCIBLE.name(), &what);
     }
-    reproducible
+    Ok(reproducible)
 }
 
 /// Reports the files that count for cargo where the user stands, and are ignored.
 fn report_ignored(host: &Host, project: &ProjectContext) {
     let root = &project.workspace.root;
     for file in ignored::cargo_files(host, root) {
+        let text = host.read_text(&file).unwrap_or_default();
+        let is_argument = text.parse().is_ok_and(|table| may_be_argument(&table));
+        let or = if is_argument {
+            ", or name it with `--config`"
+        } else {
+            ""
+        };
         let what = format!(
             "`{file}` is ignored, because cargo runs in the root of the workspace, `{root}`: move \
-             it there, or name it with `--config`"
+             it there{or}"
         );
         host.shell.warning(CONFIG_IGNORED.name(), &what);
     }

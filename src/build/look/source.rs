@@ -7,6 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::digest;
 use crate::host::lock::is_left_lock;
 use crate::host::machine::Host;
+use crate::problem::{Problem, Result};
+use crate::project::config::parse::CONFIG_INVALID;
+use crate::project::reproducible::SOURCE_DATE_EPOCH;
 use crate::project::workspace::Workspace;
 use crate::tree::look;
 use crate::tree::source::{self, COMMIT_UNKNOWN, GIT_LIMIT, Source, git_refusal};
@@ -222,6 +225,26 @@ pub fn contents(host: &Host, manifests: &[&Utf8Path], generated: &[&Utf8Path]) -
         is_known(host, top, manifests)?.then_some(found)
     });
     Some(states.collect::<Option<Vec<String>>>()?.join(" "))
+}
+
+/// Returns the time that the user has set for all that is written, in seconds since 1970.
+///
+/// # Errors
+/// `config-invalid`: it is no number.
+///
+/// Source: <https://reproducible-builds.org/specs/source-date-epoch/>
+pub fn source_date_epoch(host: &Host) -> Result<Option<u64>> {
+    let Some(text) = host.var(SOURCE_DATE_EPOCH) else {
+        return Ok(None);
+    };
+    let seconds = text.parse().map_err(|_| {
+        let message = format!("`{SOURCE_DATE_EPOCH}={text}` is not a number of seconds");
+        Problem::new(CONFIG_INVALID, message).help(
+            "set it to seconds since 1970: `export SOURCE_DATE_EPOCH=\"$(git log -1 \
+             --format=%ct)\"`",
+        )
+    })?;
+    Ok(Some(seconds))
 }
 
 /// Returns the time of a commit, in seconds since 1970; `None` if it is unknown.

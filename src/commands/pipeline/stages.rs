@@ -32,7 +32,7 @@ use crate::ship::pipeline::stage::Stage;
 use crate::ship::pipeline::summary::{self, Finding, Ran, Summary};
 use crate::ship::pipeline::{page, write};
 use crate::ship::publish::codes::{STORE_BUSY, STORE_UNREACHABLE};
-use crate::ship::trees::look::{Demand, Origin, verified};
+use crate::ship::trees::look::{Demand, Origin, taken, verified};
 use crate::toolchain::image::engine::IMAGE_UNAVAILABLE;
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::tree;
@@ -263,6 +263,7 @@ impl Run<'_> {
             let demand = Demand {
                 policy: chosen::policy(None, config.policy.clone())?,
                 consequence: "the stages after it are not run",
+                taken: Some(taken(&session.request)),
             };
             let tree = plan.out_dir.clone();
             self.stage(Some(scene), Stage::Verify, |host| {

@@ -76,6 +76,9 @@ pub fn ask(
         ..GraphFacts::default()
     };
     for platform in platforms {
+        if graph::links_on_host(&metadata, roots(), platform, own) {
+            answer.links_on_host.insert(platform.triple.clone());
+        }
         let mut packages = graph::c_packages(&metadata, roots(), platform, own);
         confirm(host, found, asking, scope, &platform.triple, &mut packages);
         for package in &mut packages {

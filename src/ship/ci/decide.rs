@@ -31,6 +31,9 @@ const TREES: &str = "target/xpkg-legs/{leg}";
 /// Field of `--out-dir` and `--target-dir` for the name of the leg.
 const FIELD: &str = "{leg}";
 
+/// Name of the host as a target.
+const HOST_TUPLE: &str = "host-tuple";
+
 /// What legs are decided from.
 #[derive(Debug)]
 pub struct Input<'a> {
@@ -95,6 +98,27 @@ pub fn targets_of(config: &Config, name: &str) -> Result<Vec<String>> {
         return Err(Problem::new(MATRIX_EMPTY, message).help(help));
     }
     Ok(targets)
+}
+
+/// Returns the problems of the targets that a workflow builds: those of the sets `pr` and `main`, and
+/// all that are configured. `known` are rustc's triples.
+pub fn target_problems(config: &Config, known: &[String]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let is_configured = |name: &&str| config.ci.sets.contains_key(*name);
+    let sets = ["pr", "main"].into_iter().filter(is_configured);
+    let mut names = config.targets.clone();
+    for set in sets {
+        match targets_of(config, set) {
+            Ok(targets) => names.extend(targets),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    names.retain(|name| name != HOST_TUPLE);
+    names.sort();
+    names.dedup();
+    let faults = names.iter().map(|name| Target::parse(name, known));
+    problems.extend(faults.filter_map(Result::err));
+    problems
 }
 
 /// Returns the arguments of all legs, from the options of `matrix`. `linker` is XPKG_LINKER, which

@@ -2,6 +2,7 @@
 //! without credentials get.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use semver::Version;
 
 use crate::host::machine::Host;
 use crate::invocation;
@@ -109,16 +110,28 @@ pub fn release_directory(
     match found.as_slice() {
         [only] => Ok(only.clone()),
         [] => Err(missing(format!("there is no release in `{parent}`"))),
-        several => {
+        [first, ..] => {
             let message = format!("`{parent}` has several releases");
+            let members = &project.workspace.members;
+            let versions: Vec<&str> = members.iter().map(|one| one.version.as_str()).collect();
+            let names: Vec<&str> = found.iter().filter_map(|path| path.file_name()).collect();
+            let newest = newest(&names, &versions).map(|name| parent.join(name));
+            let newest = newest.as_ref().unwrap_or(first);
             Err(Problem::new(PUBLISH_INVALID, message)
-                .note("releases", several.iter().map(ToString::to_string))
+                .note("releases", found.iter().map(ToString::to_string))
                 .help(format!(
                     "pass the one to publish: `cargo xpkg publish {}`",
-                    invocation::quote(several[several.len() - 1].as_str())
+                    invocation::quote(newest.as_str())
                 )))
         }
     }
+}
+
+/// Returns the directory of the release that is likely meant, of these names: the highest version that
+/// a package of the workspace has, else the highest of all. Other names come last.
+fn newest<'a>(names: &[&'a str], versions: &[&str]) -> Option<&'a str> {
+    let names = names.iter().copied();
+    names.max_by_key(|name| (versions.contains(name), Version::parse(name).ok()))
 }
 
 /// Reads `release.json`.
@@ -225,6 +238,28 @@ pub fn check_public(host: &Host, directory: &Utf8Path, accepted: &[Code]) -> Res
             let line = format!("what `{url}` answers to readers is not checked: {why}");
             host.shell.status("Noting", &line);
             Ok(None)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_release_of_the_workspace_is_suggested_else_the_highest() {
+        for (names, versions, expected) in [
+            (
+                &["1.1.0", "1.1.0-rc.1", "1.0.0"][..],
+                &["1.1.0"][..],
+                "1.1.0",
+            ),
+            (&["1.1.0", "1.1.0-rc.1"], &["0.3.0"], "1.1.0"),
+            (&["1.10.0", "1.9.0"], &[], "1.10.0"),
+            (&["1.10.0", "1.9.0"], &["1.9.0", "0.1.0"], "1.9.0"),
+            (&["0.9.0", "nightly"], &[], "0.9.0"),
+        ] {
+            assert_eq!(newest(names, versions), Some(expected), "{names:?}");
         }
     }
 }

@@ -45,14 +45,15 @@ pub fn document(
         commit: commit.clone(),
         repository: repository.clone(),
         url: url.clone(),
-        packages: packages.iter().map(package).collect(),
+        packages: packages.iter().map(package_record).collect(),
         builds: builds.iter().map(build_record).collect(),
         files,
         signatures,
     }
 }
 
-fn package(package: &Package) -> PackageRecord {
+/// Returns the record of a package.
+pub fn package_record(package: &Package) -> PackageRecord {
     let Package {
         name,
         version,

@@ -155,7 +155,7 @@ pub fn write(host: &Host, parts: &Parts, directory: &Utf8Path) -> Result<Written
     for (kind, key) in &release.public_keys {
         check_key(host, &root, *kind, key).map_err(single)?;
     }
-    let findings = findings(host, &root, Origin::Here, policy.clone()).map_err(single)?;
+    let findings = findings(host, &root, Origin::Here, policy.clone(), None).map_err(single)?;
     unfit(&findings, directory).map_err(single)?;
     let is_changed = !host.same_files(&root, directory).map_err(single)?;
     if is_changed {

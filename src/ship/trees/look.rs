@@ -12,7 +12,7 @@ use crate::archive::read::file::PIECE;
 use crate::build::look::options::{self, RunOptions};
 use crate::build::look::request::{RunRequest, is_no_workspace, xpkg_config};
 use crate::build::look::session::Session;
-use crate::build::look::source::commit_time;
+use crate::build::look::source::{commit_time, source_date_epoch};
 use crate::build::plan::Plan;
 use crate::build::run::{Built, OnFailure};
 use crate::host::codes::FILE_ACCESS;
@@ -20,7 +20,6 @@ use crate::host::machine::Host;
 use crate::invocation;
 use crate::problem::{Failure, Problem, Result};
 use crate::project::config::PolicyConfig;
-use crate::project::config::parse::CONFIG_INVALID;
 use crate::project::look::context::{self, CargoOptions, ProjectContext};
 use crate::project::path_template::JSON_NAME;
 use crate::project::settings;
@@ -32,10 +31,11 @@ use crate::target::system::Os;
 use crate::toolchain::image::look::store::PullPolicy;
 use crate::tree::look::NO_TREE;
 use crate::tree::manifest::Manifest;
+use crate::verify::between::COMMITS_DIFFER;
 use crate::verify::finding::{Finding, clause};
-use crate::verify::judge::{self, VerifyOptions};
+use crate::verify::judge::{self, Taken, VerifyOptions};
 use crate::verify::rules::policy::{Policy, PolicyName};
-use crate::{build, verify};
+use crate::{build, tree, verify};
 
 /// The workspace, if there is one, and the directories of the trees.
 pub type Trees = (Option<ProjectContext>, Vec<Utf8PathBuf>);
@@ -109,6 +109,7 @@ pub fn planned(
 ) -> Result<(ProjectContext, Utf8PathBuf, Manifest), Failure> {
     let session = Session::look(host, run, PullPolicy::Never)?;
     let Plan { out_dir, .. } = session.plan()?;
+    tree::look::check(host, &out_dir)?;
     let RunRequest {
         project,
         settings,
@@ -172,19 +173,11 @@ pub fn collected(
 /// Returns the time of all files of a layout, in seconds since 1970: SOURCE_DATE_EPOCH, else the
 /// newest commit that a tree was built from, else 0.
 ///
-/// Source: <https://reproducible-builds.org/specs/source-date-epoch/>
+/// # Errors
+/// Those of [`source_date_epoch`].
 pub fn epoch(host: &Host, root: &Utf8Path, manifests: &[Manifest]) -> Result<u64> {
-    if let Some(text) = host.var("SOURCE_DATE_EPOCH") {
-        return text.parse().map_err(|_| {
-            Problem::new(
-                CONFIG_INVALID,
-                format!("`SOURCE_DATE_EPOCH={text}` is not a number of seconds"),
-            )
-            .help(
-                "set it to seconds since 1970: `export SOURCE_DATE_EPOCH=\"$(git log -1 \
-                       --format=%ct)\"`",
-            )
-        });
+    if let Some(seconds) = source_date_epoch(host)? {
+        return Ok(seconds);
     }
     let commits: BTreeSet<&str> = manifests
         .iter()
@@ -319,17 +312,23 @@ pub struct Demand {
     pub policy: Policy,
     /// What is not done with a tree that does not pass, a clause of the message.
     pub consequence: &'static str,
+    /// What is taken from it; `None` for all.
+    pub taken: Option<Taken>,
 }
 
 impl Demand {
-    /// Returns what the trees of images must pass.
-    pub fn of_images() -> Self {
+    /// Returns what the trees of images must pass, of which some targets and bins are taken.
+    pub fn of_images(options: &ImageOptions) -> Self {
         Self {
             policy: Policy {
                 name: PolicyName::Default,
                 config: PolicyConfig::default(),
             },
             consequence: "no image is made from it",
+            taken: Some(Taken {
+                targets: options.targets.clone(),
+                bins: options.bins.clone(),
+            }),
         }
     }
 }
@@ -343,20 +342,39 @@ pub fn verified(host: &Host, path: &Utf8Path, origin: Origin, demand: &Demand) -
     let Demand {
         policy,
         consequence,
+        taken,
     } = demand;
-    let findings = findings(host, path, origin, policy.clone())?;
+    let findings = findings(host, path, origin, policy.clone(), taken.clone())?;
     let Some(first) = findings.first() else {
         return Ok(());
     };
-    Err(Problem::new(
+    let problem = Problem::new(
         first.code,
         format!("`{path}` does not pass verification, so {consequence}"),
     )
-    .note("found", findings.iter().take(10).map(line))
-    .help(format!(
+    .note("found", findings.iter().take(10).map(line));
+    let problem = if first.code == COMMITS_DIFFER {
+        problem.help("build all targets at one commit, or name those of one: `--target TRIPLE`")
+    } else {
+        problem
+    };
+    Err(problem.help(format!(
         "see all findings: `cargo xpkg verify {}`",
         invocation::quote(path.as_str())
     )))
+}
+
+/// Returns the part of a tree that a run builds.
+pub fn taken(request: &RunRequest) -> Taken {
+    let targets = request.settings.targets().into_iter();
+    let bins = request.selected.bins.iter();
+    Taken {
+        targets: targets.map(|target| target.triple().to_owned()).collect(),
+        bins: Some(
+            bins.map(|bin| (bin.package.clone(), bin.bin.clone()))
+                .collect(),
+        ),
+    }
 }
 
 /// Returns a finding as one line of a problem.
@@ -369,7 +387,7 @@ pub fn line(finding: &Finding) -> String {
     format!("{}: {path}{}", finding.code.name(), clause(finding))
 }
 
-/// Returns the findings of `verify` in a tree or an archive.
+/// Returns the findings of `verify` in a tree, of which `taken` is used, or an archive.
 ///
 /// A tree from elsewhere may have lost the modes of its programs: the artifacts of CI services and
 /// zip files have none. Images and archives set the mode that the manifest has.
@@ -381,6 +399,7 @@ pub fn findings(
     path: &Utf8Path,
     origin: Origin,
     policy: Policy,
+    taken: Option<Taken>,
 ) -> Result<Vec<Finding>> {
     let mut subject = verify::look::read(host, path, &host.shell.bar("Reading"))?;
     if origin == Origin::Elsewhere {
@@ -401,6 +420,7 @@ pub fn findings(
             accept: Vec::new(),
             require_list: false,
             version: None,
+            taken,
         },
     );
     Ok(report.findings)

@@ -96,6 +96,11 @@ pub fn cargo_settings(
     Ok(here)
 }
 
+/// Returns true if a variable is set. An empty one is a setting, too: it names no linker.
+fn has_variable(host: &Host, variable: &str) -> bool {
+    host.vars().any(|(name, _)| name == variable)
+}
+
 /// Returns true if a key of the target's own table is set, or the variable of the key.
 fn is_set(host: &Host, target: &Target, files: &[(Utf8PathBuf, toml::Table)], key: &str) -> bool {
     let variable = format!("CARGO_TARGET_{}_{}", target.upper(), key.to_uppercase());
@@ -103,7 +108,7 @@ fn is_set(host: &Host, target: &Target, files: &[(Utf8PathBuf, toml::Table)], ke
         let targets = table.get("target")?.as_table()?;
         targets.get(target.triple())?.get(key).map(drop)
     };
-    host.var(&variable).is_some() || files.iter().any(|file| of_target(file).is_some())
+    has_variable(host, &variable) || files.iter().any(|file| of_target(file).is_some())
 }
 
 /// Returns the value of a key in the one `cfg(…)` table that applies and sets it.
@@ -159,7 +164,7 @@ fn linker(
         .map_err(|error| cargo_config_problem(&error))?;
     let variable = format!("CARGO_TARGET_{}_LINKER", target.upper());
     Ok(linker.map(|path: std::path::PathBuf| {
-        let (name, place) = if host.var(&variable).is_some() {
+        let (name, place) = if has_variable(host, &variable) {
             (variable, SettingOrigin::Environment)
         } else {
             (

@@ -277,6 +277,7 @@ impl Survey<'_, '_> {
                     }),
                 ),
                 libraries: libraries.into_iter().map(SystemLibrary::unknown).collect(),
+                links_on_host: graph.links_on_host.contains(request.target.triple()),
                 cautions,
                 apple_libraries,
                 sdk,

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::tree::fields::excerpt;
+use crate::tree::manifest::TargetRecord;
 use crate::tree::provenance::materials::{materials, notes};
 use crate::tree::provenance::{
-    AskedBuild, BuildDefinition, Material, Statement, Subject, program_names, subjects,
+    AskedBuild, BuildDefinition, Material, Note, Statement, Subject, program_names, subjects,
 };
 use crate::tree::release::{BuildRecord, Document};
 
@@ -104,6 +105,21 @@ impl Statement {
             }
         }
         found
+    }
+
+    /// Returns the waivers that are not those of its records: of programs, if they have such findings.
+    pub fn waivers_of_programs(&self) -> Vec<&Note> {
+        let chosen = &self.predicate.build_definition.internal_parameters;
+        let of_records = notes(&chosen.records, &chosen.built_by);
+        let waivers = chosen.waivers.iter();
+        waivers.filter(|note| !of_records.contains(note)).collect()
+    }
+
+    /// Returns the record of the build of a program.
+    pub fn record_of(&self, program: &str) -> Option<&TargetRecord> {
+        let chosen = &self.predicate.build_definition.internal_parameters;
+        let id = chosen.built_by.get(program)?;
+        chosen.records.iter().find(|record| record.id == *id)
     }
 }
 

@@ -77,11 +77,12 @@ error[no-linker]: no linker found for `aarch64-unknown-linux-gnu`
 }
 
 #[test]
-fn a_host_without_a_c_compiler_builds_nothing() {
+fn a_host_without_a_c_compiler_builds_no_build_script() {
+    let project = Project::of("hello").without("cc");
+    project.write("build.rs", "fn main() {}\n");
+    let command = format!("doctor --target {ARM_MUSL}");
     check!(
-        Project::of("hello")
-            .without("cc")
-            .xpkg(&format!("doctor --target {ARM_MUSL}")),
+        project.xpkg(&command),
         str![[r#"
 exit 1
 --- stdout
@@ -96,6 +97,40 @@ error[no-host-cc]: the host has no `cc`, which rustc needs to link build scripts
 
 "#]]
     );
+    // Another linker of the host.
+    let linker = [("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "ld")];
+    project.xpkg_with(&linker, &command).ok();
+    // A proc macro is linked, too.
+    std::fs::remove_file(project.path("build.rs")).unwrap();
+    project.xpkg(&command).ok();
+    project.append("Cargo.toml", "[dependencies]\nmake = { path = \"make\" }\n");
+    project.write(
+        "make/Cargo.toml",
+        "[package]\nname = \"make\"\nversion = \"0.1.0\"\nedition = \"2024\"\n[lib]\nproc-macro = true\n",
+    );
+    project.write("make/src/lib.rs", "");
+    let run = project.xpkg(&command);
+    assert!(run.stdout.contains("error[no-host-cc]"), "{}", run.stdout);
+}
+
+/// `build` needs none.
+#[test]
+fn a_host_without_a_c_compiler_is_ready_where_nothing_runs_there() {
+    let project = Project::of("hello").without("cc");
+    check!(
+        project.xpkg(&format!("doctor --target {ARM_MUSL}")),
+        str![[r#"
+exit 0
+--- stdout
+rustc      [VERSION], host x86_64-unknown-linux-gnu
+compilers
+workspace  [ROOT]
+targets
+  aarch64-unknown-linux-musl  ready  rust-lld: the target's graph contains no C, and Rust includes musl
+
+"#]]
+    );
+    project.xpkg(&format!("build -q --target {ARM_MUSL}")).ok();
 }
 
 #[test]

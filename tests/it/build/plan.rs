@@ -349,10 +349,42 @@ error[linker-unfit]: `gcc` (from `XPKG_LINKER`) cannot link for `aarch64-unknown
 
 "#]]
     );
+    // An empty one is a setting of the environment, too.
+    let name = "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER";
+    let plan = format!("plan --target {ARM_MUSL}");
+    let run = Project::of("hello").xpkg_with(&[(name, "")], &plan);
+    let help = format!("  help: correct or remove `{name}` in the environment\n");
+    assert!(run.stderr.ends_with(&help), "{}", run.stderr);
     // The flag comes before the variable.
     project
         .xpkg(&format!("plan --linker auto --target {ARM_MUSL}"))
         .ok();
+}
+
+#[test]
+fn a_tree_that_a_build_would_refuse_is_refused_in_the_plan() {
+    let project = Project::of("hello");
+    project.write("mine/notes", "");
+    let run = |command: &str| {
+        let run = project.xpkg(&format!("{command} --target {ARM_MUSL} --out-dir mine"));
+        assert_eq!(run.code, Some(1), "{command}");
+        run.stderr
+    };
+    let expected = "error[tree-foreign]: `[ROOT]/mine` contains files that xpkg did not create\n  \
+                    untracked: notes\n  help: move it away, or choose another `--out-dir`\n";
+    let expected = expected.replace("[ROOT]", project.root.to_str().unwrap());
+    for command in ["plan", "release --dry-run"] {
+        assert_eq!(run(command), expected, "{command}");
+    }
+    assert!(run("build -q").ends_with(&expected));
+    std::fs::remove_file(project.path("mine/notes")).unwrap();
+    let build = format!("build -q --target {ARM_MUSL} --out-dir mine");
+    project.xpkg(&build).ok();
+    project
+        .xpkg(&format!("plan --target {ARM_MUSL} --out-dir mine"))
+        .ok();
+    project.write("mine/notes", "");
+    assert_eq!(run("plan"), expected);
 }
 
 #[test]
@@ -365,7 +397,7 @@ fn configuration_that_xpkg_cannot_see_is_refused_by_name() {
 exit 1
 --- stderr
 error[cargo-config]: `--config target.aarch64-unknown-linux-musl.linker="x"` sets `target.aarch64-unknown-linux-musl.linker`, which xpkg controls and cannot read there
-  help: set it with `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
+  help: set it in `.cargo/config.toml` of the workspace's root itself, or by `--linker`, or by `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER`
 
 "#]]
     );
@@ -380,7 +412,7 @@ error[cargo-config]: `--config target.aarch64-unknown-linux-musl.linker="x"` set
 exit 1
 --- stderr
 error[cargo-config]: `[ROOT]/.cargo/more.toml`, included by `[ROOT]/.cargo/config.toml` sets `target.aarch64-unknown-linux-musl.linker`, which xpkg controls and cannot read there
-  help: set it with `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
+  help: set it in `.cargo/config.toml` of the workspace's root itself, or by `--linker`, or by `CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER`
 
 "#]]
     );

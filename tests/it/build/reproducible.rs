@@ -556,3 +556,20 @@ fn what_a_clone_lacks_is_no_clones_problem() {
         "{said}"
     );
 }
+
+/// `release` says the same.
+#[test]
+fn a_time_that_is_no_number_is_rejected_before_anything_is_compiled() {
+    let project = Project::of("hello");
+    let variables = [("SOURCE_DATE_EPOCH", "abc")];
+    for command in ["build --reproducible", "plan --reproducible", "release"] {
+        let run = project.xpkg_with(&variables, command);
+        assert_eq!(
+            run.stderr,
+            "error[config-invalid]: `SOURCE_DATE_EPOCH=abc` is not a number of seconds\n  help: set it \
+             to seconds since 1970: `export SOURCE_DATE_EPOCH=\"$(git log -1 --format=%ct)\"`\n",
+            "{command}"
+        );
+    }
+    project.xpkg_with(&variables, "plan").ok();
+}

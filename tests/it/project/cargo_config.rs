@@ -38,7 +38,7 @@ fn files_below_the_root_are_named() {
     );
     let ignored = [
         "warning[config-ignored]: `ROOT/member/.cargo/config.toml` is ignored, because cargo runs \
-         in the root of the workspace, `ROOT`: move it there, or name it with `--config`\n",
+         in the root of the workspace, `ROOT`: move it there\n",
         "warning[config-ignored]: `ROOT/member/rust-toolchain.toml` is ignored, because cargo runs \
          in the root of the workspace, `ROOT`: choose it: `cargo +CHANNEL xpkg …`\n",
     ]
@@ -62,6 +62,39 @@ fn files_below_the_root_are_named() {
         .ok();
     assert!(!run.stderr.contains("rust-toolchain"), "{}", run.stderr);
     assert!(run.stderr.contains("config.toml"), "{}", run.stderr);
+}
+
+/// What the help says works, also where xpkg joins rustflags with its own.
+#[test]
+fn an_ignored_file_is_used_as_the_help_says() {
+    let project = workspace();
+    let said = |text: &str| {
+        project.write("member/.cargo/config.toml", text);
+        project.xpkg_in("member", "plan").ok().stderr
+    };
+    let argument = "move it there, or name it with `--config`\n";
+    let stderr = said("[profile.release]\nlto = true\n");
+    assert!(stderr.ends_with(argument), "{stderr}");
+    let flags = "[build]\nrustflags = [\"--cfg\", \"typed\"]\n";
+    let stderr = said(flags);
+    assert!(stderr.ends_with("`: move it there\n"), "{stderr}");
+    check!(
+        project.xpkg_in("member", "plan --reproducible --config .cargo/config.toml"),
+        str![[r#"
+exit 1
+--- stderr
+warning[config-ignored]: `[ROOT]/member/.cargo/config.toml` is ignored, because cargo runs in the root of the workspace, `[ROOT]`: move it there
+error[cargo-config]: `--config [ROOT]/member/.cargo/config.toml` sets `build.rustflags`, which xpkg controls and cannot read there
+  help: set it in `.cargo/config.toml` of the workspace's root itself, or by `RUSTFLAGS`
+
+"#]]
+    );
+    std::fs::remove_file(project.path("member/.cargo/config.toml")).unwrap();
+    let plan = |run: crate::support::Run| assert!(run.ok().stdout.contains("typed"));
+    let flag = [("RUSTFLAGS", "--cfg typed")];
+    plan(project.xpkg_with(&flag, "plan --reproducible"));
+    project.write(".cargo/config.toml", flags);
+    plan(project.xpkg_in("member", "plan --reproducible"));
 }
 
 #[test]

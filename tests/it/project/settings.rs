@@ -141,7 +141,7 @@ fn flags_that_would_be_lost_are_refused() {
 exit 1
 --- stderr
 error[cargo-config]: `--config build.rustflags=['--cfg','typed']` sets `build.rustflags`, which xpkg controls and cannot read there
-  help: set it with `--target`, `--linker`, a variable, or in `.cargo/config.toml` itself
+  help: set it in `.cargo/config.toml` of the workspace's root itself, or by `RUSTFLAGS`
 
 "#]]
     );

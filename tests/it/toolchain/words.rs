@@ -152,6 +152,51 @@ fn an_sdks_compiler_is_not_the_hosts() {
     project.xpkg_with(&own, &plan).ok();
 }
 
+/// What is installed does not help where a compiler was set.
+#[test]
+fn a_compiler_that_was_set_and_does_not_serve_is_corrected_or_removed() {
+    let project = Project::of("with-c")
+        .with("x86_64-linux-gnu-gcc")
+        .with("x86_64-linux-musl-gcc")
+        .with("aarch64-linux-gnu-gcc");
+    let (musl, gnu) = (
+        "CC_x86_64_unknown_linux_musl",
+        "CC_x86_64_unknown_linux_gnu",
+    );
+    for (name, value, args) in [
+        (musl, "nobody-cc", format!("--target {X86_MUSL}")),
+        (musl, "cc", format!("--target {X86_MUSL}")),
+        (
+            musl,
+            "aarch64-linux-gnu-gcc",
+            format!("--target {X86_MUSL}"),
+        ),
+        (gnu, "aarch64-linux-gnu-gcc", format!("--target {HOST}")),
+        ("CC", "nobody-cc", format!("--target {HOST}")),
+    ] {
+        let run = project.xpkg_with(&[(name, value)], &format!("plan {args}"));
+        let help: Vec<&str> = run
+            .stderr
+            .lines()
+            .filter_map(|line| line.strip_prefix("  help: "))
+            .collect();
+        let correct = format!("correct or remove `{name}`, which is set in the environment");
+        let no_c = "or, if that C is never compiled for the target, set `c-dependencies = false` in \
+                    xpkg's configuration";
+        assert_eq!(
+            help,
+            [correct.as_str(), no_c],
+            "{name}={value}: {}",
+            run.stderr
+        );
+        project.xpkg(&format!("plan {args}")).ok();
+    }
+    // A choice that binds is not what is wrong, either.
+    let run = project.xpkg_with(&[("CC", "nobody-cc")], "plan --linker native");
+    let help = "\n  help: correct or remove `CC`, which is set in the environment\n";
+    assert!(run.stderr.ends_with(help), "{}", run.stderr);
+}
+
 #[test]
 fn the_first_program_that_is_missing_is_named() {
     for (value, missing) in [

@@ -350,3 +350,30 @@ fn names_of_one_program_are_no_copies() {
         }
     }
 }
+
+/// What a list has is beside it.
+#[test]
+fn a_list_alone_is_refused_with_the_command_that_reads_its_files() {
+    let project = Project::empty();
+    let sum = cargo_xpkg::digest::sha256(b"x");
+    project.write("the dist/a", "x");
+    project.write("the dist/SHA256SUMS", &format!("{sum}  a\n"));
+    project.write("the dist/a.sha256", &format!("{sum}  a\n"));
+    let refused = |run: crate::support::Run| {
+        assert_eq!((run.code, run.stdout.as_str()), (Some(1), ""));
+        run.stderr
+    };
+    for name in ["SHA256SUMS", "a.sha256"] {
+        assert_eq!(
+            refused(project.xpkg(&format!("verify 'the dist/{name}'"))),
+            format!(
+                "error[nothing-checked]: `the dist/{name}` is a list, and the files that it has are \
+                 beside it\n  help: pass the directory: `cargo xpkg verify 'the dist'`\n"
+            )
+        );
+        let inside = refused(project.xpkg_in("the dist", &format!("verify {name}")));
+        let help = "  help: pass the directory: `cargo xpkg verify .`\n";
+        assert!(inside.ends_with(help), "{inside}");
+    }
+    project.xpkg_in("the dist", "verify .").ok();
+}

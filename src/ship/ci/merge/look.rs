@@ -26,6 +26,7 @@ pub fn demand() -> Demand {
             config: PolicyConfig::default(),
         },
         consequence: "it is not merged",
+        taken: None,
     }
 }
 

@@ -55,7 +55,7 @@ fn read(host: &Host, tree: &LegTree, artifact: &Artifact) -> Result<Vec<u8>> {
 
 /// Verifies the new tree: some findings show only when the programs of all legs are compared.
 fn check(host: &Host, new: &Utf8Path) -> Result<()> {
-    let findings = findings(host, new, Origin::Here, demand().policy)?;
+    let findings = findings(host, new, Origin::Here, demand().policy, None)?;
     let Some(first) = findings.first() else {
         return Ok(());
     };

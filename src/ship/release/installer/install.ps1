@@ -18,6 +18,8 @@ param(
     [string] $Url = $env:@PREFIX@_INSTALL_URL,
     # Directory on this machine that has the archives; nothing is downloaded.
     [string] $From = '',
+    # Replaces programs that no earlier run has installed.
+    [switch] $Force,
     # Leaves PATH alone.
     [switch] $NoModifyPath = ($env:@PREFIX@_NO_MODIFY_PATH -eq '1'),
     # Shows what would be installed, and stops.
@@ -78,12 +80,33 @@ function Read-Receipt([string] $Path) {
     if (Test-Path -LiteralPath $Path) { Get-Content -LiteralPath $Path | Where-Object { $_ } }
 }
 
-# Removes a program that is as it was installed.
-function Remove-Installed([string] $Directory, [string] $Line) {
-    $digest, $program = $Line -split '  ', 2
-    $path = Join-Path $Directory $program
+# Returns the names of the programs in lines of a receipt.
+function Get-Names([string[]] $Lines) {
+    $Lines | Where-Object { $_ } | ForEach-Object { ($_ -split '  ', 2)[1] } | Select-Object -Unique
+}
+
+# Throws if a file that no earlier run has installed is where a program of these builds belongs.
+function Assert-NoForeign([object[]] $Builds, [string] $Directory, [string] $Receipt) {
+    $known = @(Get-Names @(Read-Receipt $Receipt))
+    $foreign = @()
+    foreach ($build in $Builds) {
+        foreach ($program in $build[4] -split ',') {
+            $path = Join-Path $Directory $program
+            if (Test-Path -LiteralPath $path -PathType Container) { throw "$path is a directory" }
+            if ($Force -or $known -contains $program) { continue }
+            if (Test-Path -LiteralPath $path) { $foreign += $path }
+        }
+    }
+    if ($foreign.Count) {
+        throw "not installed by an earlier run, and not overwritten: $($foreign -join ', '); remove it, choose another directory (-Dir DIR), or replace it (-Force)"
+    }
+}
+
+# Removes a program that is as a line of a receipt says.
+function Remove-Installed([string] $Directory, [string[]] $Lines, [string] $Program) {
+    $path = Join-Path $Directory $Program
     if (-not (Test-Path -LiteralPath $path -PathType Leaf)) { return }
-    if ((Get-Digest $path) -eq $digest) {
+    if ($Lines -contains "$(Get-Digest $path)  $Program") {
         Remove-Item -LiteralPath $path -Force
         Write-Host "  removed $path"
     } else {
@@ -159,6 +182,7 @@ function Install-Release([string[]] $Wanted, [string] $Directory, [string] $Base
     # Nothing is created for a machine that has no build.
     $builds = @($Wanted | ForEach-Object { , (Select-Build $_) })
     if (-not $From -and -not $Base) { throw 'nothing says where the archives are: -Url URL or -From DIR' }
+    Assert-NoForeign $builds $Directory $Receipt
     New-Item -ItemType Directory -Force -Path $Directory | Out-Null
     $scratch = Join-Path $Directory ".$script:Name-$([guid]::NewGuid().ToString('N'))"
     New-Item -ItemType Directory -Path $scratch | Out-Null
@@ -195,15 +219,23 @@ function Install-Release([string[]] $Wanted, [string] $Directory, [string] $Base
                 $moves += , @($path, (Join-Path $Directory $program))
             }
         }
+        # Until all are moved, the receipt has the programs of before and of now: what an interruption
+        # leaves can be replaced and removed.
+        $old = @(Read-Receipt $Receipt)
+        Set-Content -LiteralPath $Receipt -Value ($lines + $old)
         # All is checked.
         foreach ($move in $moves) {
             Move-Program $move[0] $move[1]
             Write-Host "  $($move[1])"
         }
-        $names = $lines | ForEach-Object { ($_ -split '  ', 2)[1] }
-        foreach ($line in Read-Receipt $Receipt) {
-            if ($names -contains ($line -split '  ', 2)[1]) { continue }
-            if ($Package.Count) { $lines += $line } else { Remove-Installed $Directory $line }
+        $names = @(Get-Names $lines)
+        foreach ($program in @(Get-Names $old)) {
+            if ($names -contains $program) { continue }
+            if ($Package.Count) {
+                $lines += @($old | Where-Object { ($_ -split '  ', 2)[1] -eq $program })
+            } else {
+                Remove-Installed $Directory $old $program
+            }
         }
         Set-Content -LiteralPath $Receipt -Value $lines
     } finally {
@@ -221,7 +253,8 @@ function Install-Release([string[]] $Wanted, [string] $Directory, [string] $Base
 
 function Uninstall-Release([string] $Directory, [string] $Receipt) {
     if (-not (Test-Path -LiteralPath $Receipt)) { throw "nothing to remove: there is no $Receipt" }
-    foreach ($line in Read-Receipt $Receipt) { Remove-Installed $Directory $line }
+    $old = @(Read-Receipt $Receipt)
+    foreach ($program in @(Get-Names $old)) { Remove-Installed $Directory $old $program }
     Remove-Item -LiteralPath $Receipt -Force
     if ($NoModifyPath) { return }
     $path = [Environment]::GetEnvironmentVariable('Path', 'User')

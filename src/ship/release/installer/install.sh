@@ -31,6 +31,7 @@ Options:
   --target TRIPLE   do not detect the system
   --url URL         directory to download from [env: @PREFIX@_INSTALL_URL]
   --from DIR        directory on this machine that has the archives; nothing is downloaded
+  --force           replace programs that no earlier run has installed
   --no-modify-path  leave the start-up files of the shells alone [env: @PREFIX@_NO_MODIFY_PATH=1]
   --print           show what would be installed, and stop
   --uninstall       remove what an earlier run has installed, unless it was changed
@@ -320,6 +321,21 @@ signed() {
   return 1
 }
 
+# Ends if a file that no earlier run has installed is where a program of the chosen build belongs.
+refuse_foreign() {
+  foreign=
+  for program in $(words "$programs"); do
+    file=$dir/$program
+    if [ -d "$file" ]; then fail "$file is a directory"; fi
+    if [ "$force" = 1 ]; then continue; fi
+    if ! [ -e "$file" ] && ! [ -L "$file" ]; then continue; fi
+    if [ -f "$receipt" ] && lists "$receipt" "$program"; then continue; fi
+    foreign="$foreign, $file"
+  done
+  [ -z "$foreign" ] ||
+    fail "not installed by an earlier run, and not overwritten: ${foreign#, }; remove it, choose another directory (--dir DIR), or replace it (--force)"
+}
+
 # Fetches, checks and unpacks a chosen build, and lists its programs in the new receipt.
 prepare() {
   say "$1 $version for $triple"
@@ -359,6 +375,7 @@ install() {
   builds=
   for package in $wanted; do
     choose "$package"
+    refuse_foreign
     builds="$builds$package $triple $archive $sum $programs
 "
   done
@@ -377,9 +394,6 @@ install() {
   done <<BUILDS
 $builds
 BUILDS
-  while read -r sum program; do
-    if [ -d "$dir/$program" ]; then fail "$dir/$program is a directory"; fi
-  done <"$tmp/receipt" || exit 1
   # Until all are moved, the receipt has the programs of before and of now: what an interruption
   # leaves can be removed.
   old=$(entries "$receipt")
@@ -408,7 +422,7 @@ OLD
 
 # lists RECEIPT PROGRAM
 lists() {
-  while read -r _ listed; do
+  while read -r _ listed || [ -n "$listed" ]; do
     [ "$listed" != "$2" ] || return 0
   done <"$1"
   return 1
@@ -532,7 +546,7 @@ OLD
 }
 
 main() {
-  quiet=0 print=0 remove=0 edit=1 target='' from='' wanted='' all=0
+  quiet=0 print=0 remove=0 edit=1 force=0 target='' from='' wanted='' all=0
   dir=${@PREFIX@_INSTALL_DIR-} url=${@PREFIX@_INSTALL_URL-$url_default}
   [ "${@PREFIX@_NO_MODIFY_PATH-}" != 1 ] || edit=0
   while [ $# -gt 0 ]; do
@@ -545,6 +559,7 @@ main() {
         option=$1 value=$2
         shift
         ;;
+      --force) force=1 option= ;;
       --no-modify-path) edit=0 option= ;;
       --print) print=1 option= ;;
       --uninstall) remove=1 option= ;;

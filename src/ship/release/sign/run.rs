@@ -16,17 +16,22 @@ use crate::verify::signed::{self, Signer};
 /// Time limit of a program, which may wait for a touch of a hardware key.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// Signs the list of checksums in a directory. `comment` is the trusted one.
+/// Returns the program that signs, and its package in Debian.
+fn program(kind: SignatureKind) -> (&'static str, &'static str) {
+    match kind {
+        SignatureKind::Minisign => ("minisign", "minisign"),
+        SignatureKind::Ssh => ("ssh-keygen", "openssh-client"),
+    }
+}
+
+/// Checks what can be known of a key before anything is signed: its file, and the program.
 ///
 /// # Errors
 /// `signing-failed`.
-pub fn sign(host: &Host, directory: &Utf8Path, key: &SigningKey, comment: &str) -> Result<()> {
+pub fn check(host: &Host, key: &SigningKey) -> Result<()> {
     let SigningKey { kind, file } = key;
     let file = host.absolute(file);
-    let (program, package) = match kind {
-        SignatureKind::Minisign => ("minisign", "minisign"),
-        SignatureKind::Ssh => ("ssh-keygen", "openssh-client"),
-    };
+    let (program, package) = program(*kind);
     if host.find(program).is_none() {
         return Err(
             Problem::new(SIGNING_FAILED, format!("`{program}` is not on PATH"))
@@ -41,6 +46,18 @@ pub fn sign(host: &Host, directory: &Utf8Path, key: &SigningKey, comment: &str) 
             )),
         );
     }
+    Ok(())
+}
+
+/// Signs the list of checksums in a directory. `comment` is the trusted one.
+///
+/// # Errors
+/// `signing-failed`.
+pub fn sign(host: &Host, directory: &Utf8Path, key: &SigningKey, comment: &str) -> Result<()> {
+    check(host, key)?;
+    let SigningKey { kind, file } = key;
+    let file = host.absolute(file);
+    let (program, _) = program(*kind);
     let signature = kind.file_name();
     let call = Invocation::new(program, directory);
     let call = match kind {

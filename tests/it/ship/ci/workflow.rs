@@ -356,6 +356,40 @@ error[ci-place]: the workspace `[ROOT]` is below the root of its repository, `[B
 }
 
 #[cfg(unix)]
+/// The first run of the workflow would say so.
+#[test]
+fn targets_that_no_run_can_build_are_rejected() {
+    let tool = "[ci.tool]\ninstalled = true\n";
+    let project = configured(tool);
+    project.xpkg("ci init -q --for github").ok();
+    let refused = |sets: &str| {
+        project.write("xpkg.toml", &format!("{sets}{tool}"));
+        let [check, init] = ["ci check", "ci init --for github"].map(|line| project.xpkg(line));
+        assert_eq!(check.code, Some(1), "{sets}");
+        assert_eq!(check.stderr, init.stderr);
+        check.stderr
+    };
+    assert_eq!(
+        refused("[ci.sets]\npr = [\"x86_64-linux-musl\"]\n"),
+        "error[unknown-target]: rustc does not know the target `x86_64-linux-musl`\n  help: did you \
+         mean `x86_64-unknown-linux-musl`?\n"
+    );
+    assert_eq!(
+        refused("[ci.sets]\nmain = []\n"),
+        "error[matrix-empty]: the set `main` has no target, so there is no leg to run\n  help: name a \
+         target in the set, or do not start the run\n"
+    );
+    let stderr = refused("[ci.sets]\nmain = \"all\"\n");
+    assert!(stderr.starts_with("error[set-unknown]"), "{stderr}");
+    let stderr = refused("targets = [\"nowhere\"]\n");
+    assert!(stderr.starts_with("error[unknown-target]"), "{stderr}");
+    // Sets that no workflow runs may be empty, and the host has a name of its own.
+    let sets = "targets = [\"host-tuple\"]\n[ci.sets]\nnone = []\nmain = \"all\"\n";
+    project.write("xpkg.toml", &format!("{sets}{tool}"));
+    project.xpkg("ci init -q --for github").ok();
+    project.xpkg("ci check").ok();
+}
+
 #[test]
 fn nothing_is_written_behind_a_link() {
     let project = Project::of("chat");

@@ -537,4 +537,10 @@ fn the_channel_is_the_branch_and_the_release_the_only_one() {
         "{}",
         several.stderr
     );
+    // That of the workspace's version, not the last one.
+    let help = format!(
+        "help: pass the one to publish: `cargo xpkg publish {}`\n",
+        project.path("target/xpkg-release/1.0.0").display()
+    );
+    assert!(several.stderr.ends_with(&help), "{}", several.stderr);
 }

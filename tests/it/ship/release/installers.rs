@@ -242,6 +242,7 @@ Options:
   --target TRIPLE   do not detect the system
   --url URL         directory to download from [env: HELLO_INSTALL_URL]
   --from DIR        directory on this machine that has the archives; nothing is downloaded
+  --force           replace programs that no earlier run has installed
   --no-modify-path  leave the start-up files of the shells alone [env: HELLO_NO_MODIFY_PATH=1]
   --print           show what would be installed, and stop
   --uninstall       remove what an earlier run has installed, unless it was changed
@@ -515,6 +516,8 @@ fn a_running_program_is_replaced_and_a_changed_one_is_kept() {
     let script = installer.script();
     std::fs::create_dir_all(installer.bin().parent().unwrap()).unwrap();
     std::fs::copy("/bin/sleep", installer.bin()).unwrap();
+    let receipt = installer.home.join(".local/bin/.hello-receipt");
+    std::fs::write(&receipt, "00  hello\n").unwrap();
     let mut running = Command::new(installer.bin()).arg("600").spawn().unwrap();
     installer.install(&["dash"], &script, &["--no-modify-path"]);
     assert!(running.try_wait().unwrap().is_none());
@@ -528,7 +531,6 @@ fn a_running_program_is_replaced_and_a_changed_one_is_kept() {
             .success()
     );
     // A program of an earlier version goes, unless it was changed.
-    let receipt = installer.home.join(".local/bin/.hello-receipt");
     let old = installer.home.join(".local/bin/old");
     let own = installer.home.join(".local/bin/own");
     let sum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -546,6 +548,47 @@ fn a_running_program_is_replaced_and_a_changed_one_is_kept() {
     std::fs::write(installer.bin(), "mine").unwrap();
     installer.run(&script, &["--uninstall"]);
     assert_eq!(installer.files(), [".local/bin/hello", ".local/bin/own"]);
+}
+
+/// The file of a user, or of another installer.
+#[test]
+fn a_file_of_others_is_neither_overwritten_nor_removed() {
+    let installer = Installer::new();
+    let script = installer.script();
+    let from = installer.project.path("out");
+    let from = from.to_str().unwrap();
+    let bin = installer.bin().parent().unwrap().to_owned();
+    std::fs::create_dir_all(&bin).unwrap();
+    let own = "not installed by an earlier run, and not overwritten: [ROOT]/home of a \
+               user/.local/bin/hello; remove it, choose another directory (--dir DIR), or replace it \
+               (--force)";
+    for shell in SHELLS.iter().filter(|shell| has(shell[0])) {
+        std::fs::write(installer.bin(), "mine").unwrap();
+        let args = ["--from", from, "--no-modify-path"];
+        let output = installer.command(shell, &script, &args).output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{shell:?}");
+        let said = text(&output.stderr).replace(installer.project.root.to_str().unwrap(), "[ROOT]");
+        assert_eq!(said, format!("hello: error: {own}\n"), "{shell:?}");
+        assert_eq!(installer.files(), [".local/bin/hello"], "{shell:?}");
+        assert_eq!(std::fs::read_to_string(installer.bin()).unwrap(), "mine");
+        // A link is no more ours, wherever it leads.
+        std::fs::remove_file(installer.bin()).unwrap();
+        symlink("nowhere", installer.bin()).unwrap();
+        let refused = installer.refused(&script, &args);
+        assert_eq!(refused, format!("hello: error: {own}"), "{shell:?}");
+        // What is replaced on purpose is ours from then on.
+        installer.install(shell, &script, &["--no-modify-path", "--force"]);
+        assert!(!installer.bin().is_symlink(), "{shell:?}");
+        installer.install(shell, &script, &["--no-modify-path"]);
+        let output = installer.command(shell, &script, &["--uninstall"]);
+        assert!({ output }.output().unwrap().status.success(), "{shell:?}");
+        assert_eq!(installer.files(), [""; 0], "{shell:?}");
+    }
+    // The receipt of another program does not count.
+    std::fs::write(installer.bin(), "mine").unwrap();
+    std::fs::write(bin.join(".other-receipt"), "00  hello\n").unwrap();
+    let refused = installer.refused(&script, &["--from", from]);
+    assert_eq!(refused, format!("hello: error: {own}"));
 }
 
 #[test]

@@ -206,6 +206,151 @@ fn a_dry_run_names_what_the_run_then_writes() {
     assert_eq!(shown, project.files(DIRECTORY));
 }
 
+/// Nothing has a size or a digest yet, and before the build nobody knows what programs need.
+#[test]
+fn the_document_of_a_dry_run_has_what_is_known() {
+    let project = hello();
+    let commit = project.commit();
+    let planned = |args: &str| {
+        let command = format!("release --dry-run --message-format json {args}");
+        let text = project.xpkg(&command).ok().stdout;
+        let document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let schema = include_str!("../../../../src/ship/release/release-plan.schema.json");
+        holds(schema, &document);
+        document
+    };
+    let first = planned(&format!("--target {X86_MUSL} --tag v0.1.0"));
+    let file = |path: &str, kind: &str| serde_json::json!({ "path": path, "kind": kind });
+    let (tar, sbom) = (archive(X86_MUSL, "tar.gz"), archive(X86_MUSL, "cdx.json"));
+    assert_eq!(
+        first["files"],
+        serde_json::json!([
+            file(&sbom, "sbom"),
+            file(&tar, "archive"),
+            file("index.html", "page"),
+            file("install.sh", "installer"),
+            file("provenance.intoto.json", "provenance"),
+            file("release.json", "document"),
+            file("SHA256SUMS", "checksums"),
+        ])
+    );
+    assert_eq!(first["commit"], commit.as_str());
+    assert_eq!(
+        first["builds"][0],
+        serde_json::json!({
+            "package": "hello",
+            "target": X86_MUSL,
+            "platform": { "os": "linux", "architecture": "amd64", "variant": null },
+            "libc": "musl",
+            "directory": format!("hello-0.1.0-{X86_MUSL}"),
+            "bins": [{ "name": "hello" }],
+            "archives": [tar],
+        })
+    );
+    project
+        .xpkg(&format!("build -q --target {X86_MUSL} --auditable"))
+        .ok();
+    let second = planned("--no-build --tag v0.1.0");
+    assert_eq!(second["files"], first["files"]);
+    assert_eq!(
+        second["builds"][0]["requires"],
+        serde_json::json!({ "glibc": null, "interpreter": null, "libraries": [], "macos": null })
+    );
+}
+
+#[test]
+fn what_is_not_released_may_be_of_another_commit() {
+    let project = hello();
+    let first = project.commit();
+    project.xpkg(&format!("build -q --target {BOTH}")).ok();
+    project.write("NEWS", "two\n");
+    let second = project.commit();
+    project
+        .xpkg(&format!("release -q --target {X86_MUSL}"))
+        .ok();
+    let refused = project.xpkg("release --no-build");
+    assert_eq!(refused.code, Some(1));
+    let root = project.root.to_str().unwrap();
+    let of = |(commit, target): (String, &str)| format!("{} ({target})", &commit[..12]);
+    let mut lines = [(first, ARM_MUSL), (second, X86_MUSL)].map(of);
+    lines.sort();
+    assert_eq!(
+        refused.stderr.replace(root, "[ROOT]"),
+        format!(
+            "error[commits-differ]: `[ROOT]/target/xpkg` does not pass verification, so it is not \
+             released\n  found: commits-differ: {}, expected one commit for the whole tree\n  \
+             help: build all targets at one commit, or name those of one: `--target TRIPLE`\n  help: \
+             see all findings: `cargo xpkg verify [ROOT]/target/xpkg`\n",
+            lines.join("; ")
+        )
+    );
+    for target in [X86_MUSL, ARM_MUSL] {
+        for command in ["release --dry-run", "docker -q"] {
+            project
+                .xpkg(&format!("{command} --no-build --target {target}"))
+                .ok();
+        }
+    }
+}
+
+#[test]
+fn packages_without_an_archive_are_named() {
+    let project = hello();
+    project.write("xpkg.toml", "[release]\narchives = []\n");
+    let note = format!(
+        "      Noting no archive of hello for {X86_MUSL}: `archives` in the configuration names no \
+         format\n"
+    );
+    for how in ["--dry-run", ""] {
+        let run = project
+            .xpkg(&format!("release --target {X86_MUSL} {how}"))
+            .ok();
+        assert!(run.stderr.contains(&note), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_dry_run_stops_where_the_run_does() {
+    let project = hello().with("minisign");
+    project.commit();
+    let line = "minisign -G -W -p target/key.pub -s target/key >/dev/null && git tag v0.1.0";
+    on_a_system(&project, &format!("mkdir target && {line}"));
+    let both = |args: &str| {
+        let command = |how: &str| format!("release -q --target {X86_MUSL} {how} {args}");
+        let [dry, run] = ["--dry-run", ""].map(|how| project.xpkg(&command(how)));
+        assert_eq!(dry.code, Some(1), "{}", dry.stderr);
+        assert_eq!(run.stderr, dry.stderr);
+        assert!(!project.path("target/xpkg").exists());
+        dry.stderr.replace(project.root.to_str().unwrap(), "[ROOT]")
+    };
+    assert_eq!(
+        both("--sign minisign:nope"),
+        "error[signing-failed]: there is no key at `[ROOT]/nope`\n  help: pass the file of a secret \
+         key: `--sign minisign:FILE`\n"
+    );
+    assert_eq!(
+        both("--sign ssh:target/key"),
+        "error[signing-failed]: `ssh-keygen` is not on PATH\n  help: install it: `apt-get install \
+         openssh-client`\n"
+    );
+    let command = format!("release --dry-run --target {X86_MUSL} --sign minisign:target/key");
+    let shown = project.xpkg(&command).ok();
+    let last = shown.stdout.lines().last().unwrap();
+    let words: Vec<&str> = last.split_whitespace().collect();
+    assert_eq!(words, ["SHA256SUMS.minisig", "signature"]);
+    project.append("README.md", "more\n");
+    assert_eq!(
+        both(""),
+        "error[release-dirty]: the workspace has uncommitted changes, so nobody could build the \
+         release again\n  help: commit them, or release them as they are: `--allow-dirty`\n"
+    );
+    project.commit();
+    let stderr = both("--tag v0.1.0");
+    let expected =
+        "error[tag-mismatch]: the tag `v0.1.0` is not the commit that the trees were built";
+    assert!(stderr.starts_with(expected), "{stderr}");
+}
+
 #[test]
 fn trees_of_other_machines_are_released_without_a_workspace() {
     let project = hello();
@@ -365,7 +510,7 @@ fn a_pattern_leaves_out_what_is_generated() {
     let included = |pattern: &str| {
         let settings = format!("[release]\ninclude = {{ \"{pattern}\" = \"x/\" }}\n");
         project.write("xpkg.toml", &settings);
-        let command = format!("release --dry-run --target {X86_MUSL}");
+        let command = format!("release --dry-run --allow-dirty --target {X86_MUSL}");
         let run = project.xpkg(&command).ok();
         let line = run.stdout.lines().nth(1).unwrap().to_owned();
         line.split_once("  ").unwrap().1.trim().to_owned()
@@ -417,7 +562,13 @@ pub fn on_a_system(project: &Project, line: &str) -> Run {
 }
 
 pub fn the_schema_holds(document: &serde_json::Value) {
-    let schema = include_str!("../../../../src/tree/release.schema.json");
+    holds(
+        include_str!("../../../../src/tree/release.schema.json"),
+        document,
+    );
+}
+
+fn holds(schema: &str, document: &serde_json::Value) {
     let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
     let errors: Vec<String> = validator

@@ -3,7 +3,7 @@
 
 use crate::ship::release::registry::workspace;
 use crate::ship::release::{hello, on_a_system};
-use crate::support::{HOST, Project, X86_MUSL};
+use crate::support::{HOST, Project, X86_MUSL, tool};
 
 /// A release with a copy of it.
 struct Sealed {
@@ -403,6 +403,33 @@ fn a_registry_is_not_what_its_index_alone_says() {
     );
 }
 
+/// A program that is as its waiver says.
+#[test]
+fn a_provenance_has_the_waivers_that_its_programs_need() {
+    let script = format!("exec {}\n", tool("x86_64-linux-musl-gcc").display());
+    let project = hello()
+        .with("x86_64-linux-gnu-gcc")
+        .fake("odd-cc", &script)
+        .env("CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER", "odd-cc");
+    project.write("xpkg.toml", "[policy]\nrules = { not-static = false }\n");
+    let command = format!("release -q --accept not-static --target {X86_MUSL} --release-dir out");
+    project.xpkg(&command).ok();
+    let statement = project.json("out/provenance.intoto.json");
+    let chosen = &statement["predicate"]["buildDefinition"]["internalParameters"];
+    let codes = |list: &serde_json::Value| {
+        let codes = list
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["code"].clone());
+        codes.collect::<Vec<_>>()
+    };
+    assert_eq!(codes(&chosen["waivers"]), ["not-static"]);
+    let report = project.xpkg("verify out --message-format json").stdout;
+    let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(codes(&report["findings"]), ["not-static"]);
+}
+
 #[test]
 fn a_provenance_is_that_of_its_release() {
     const NAME: &str = "out/provenance.intoto.json";
@@ -445,6 +472,33 @@ fn a_provenance_is_that_of_its_release() {
             "provenance-unreadable provenance.intoto.json: `builder.id` is `https://ci.example`, not \
              urn:cargo-xpkg:builder:self-asserted, expected the provenance that xpkg wrote"
         ]
+    );
+    // Waivers that nothing stands behind.
+    let program = format!("hello-0.1.0-{X86_MUSL}/hello");
+    let waived = |code: &str, subjects: &[&str]| {
+        found(&|changed| {
+            let definition = &mut changed["predicate"]["buildDefinition"];
+            definition["internalParameters"]["waivers"] = serde_json::json!([
+                { "code": code, "message": "x", "subjects": subjects }
+            ]);
+        })
+    };
+    let unfounded = |waiver: &str| {
+        let expected = "waivers of its records, and of what its programs have";
+        [format!(
+            "provenance-mismatch provenance.intoto.json: the waiver {waiver}, expected {expected}"
+        )]
+    };
+    assert_eq!(waived("zzz", &[]), unfounded("`zzz` of no program"));
+    for code in ["zzz", "not-static", "gcc-95189", "unreadable-binary"] {
+        assert_eq!(
+            waived(code, &[&program]),
+            unfounded(&format!("`{code}` of `{program}`"))
+        );
+    }
+    assert_eq!(
+        waived("not-static", &["install.sh"]),
+        unfounded("`not-static` of `install.sh`")
     );
     // An archive of another build beside it.
     let codes = |found: Vec<String>| {

@@ -282,3 +282,15 @@ fn a_release_that_cannot_be_signed_is_not_written() {
         assert!(!project.path("out").exists());
     }
 }
+
+/// The directory itself would be the key's file.
+#[test]
+fn an_empty_key_is_refused_by_the_name_of_its_flag() {
+    let project = Project::empty();
+    for (flag, name) in [("signed-by", "KEY"), ("release-version", "VERSION")] {
+        let run = project.xpkg(&format!("verify . --{flag}="));
+        assert_eq!(run.code, Some(2));
+        let line = format!("a value is required for '--{flag} <{name}>' but none was supplied");
+        assert!(run.stderr.contains(&line), "{}", run.stderr);
+    }
+}
