@@ -30,12 +30,17 @@ pub fn cargo_settings(
 ) -> Result<TargetFacts> {
     let host_triple = project.rustc.host.as_str();
     let of_target = format!("CARGO_TARGET_{}_RUSTFLAGS", target.upper());
+    // Empty ones count, too: they leave no flags.
+    let value = |name: &str| {
+        let mut variables = host.vars();
+        variables.find_map(|(known, value)| (known == name).then_some(value))
+    };
     let sources = RustflagsSources {
         files,
-        encoded: host.var("CARGO_ENCODED_RUSTFLAGS"),
-        plain: host.var("RUSTFLAGS"),
-        of_target: host.var(&of_target),
-        of_build: host.var("CARGO_BUILD_RUSTFLAGS"),
+        encoded: value("CARGO_ENCODED_RUSTFLAGS"),
+        plain: value("RUSTFLAGS"),
+        of_target: value(&of_target),
+        of_build: value("CARGO_BUILD_RUSTFLAGS"),
     };
     let CargoFlags { flags, cfg } = cargo_flags(host, project, target, &sources)?;
     // Names of directories come first: the last one that matches is taken, so that the user's own

@@ -318,8 +318,7 @@ error[no-linker]: no linker found for `aarch64-unknown-linux-musl`
          zig      not on PATH, and `python3 -m ziglang` failed
          image    none is configured for this target
   C in: with-c 0.1.0 (by `cc`)
-  help: install zig (`pip install ziglang`)
-  help: or set a musl cross compiler of your own in `CC_aarch64_unknown_linux_musl`
+  help: correct or remove `CC_aarch64_unknown_linux_musl`, which is set in the environment
   help: or, if that C is never compiled for the target, set `c-dependencies = false` in xpkg's configuration
 
 "#]]
@@ -513,7 +512,6 @@ exit 0
 --- stdout
 code 1
 x86_64-unknown-linux-gnu/hello/hello: OK
-.tree.lock
 tree
 --- stderr
 error[file-access]: cannot write `[ROOT]/few/.tree.new-[TEMP]/MANIFEST.txt`: No space left on device (os error 28)

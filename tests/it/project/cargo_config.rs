@@ -317,11 +317,13 @@ fn rustflags_are_those_of_cargo() {
         variable[0],
     ];
     check(&format!("{build}{tables}"), &target, "bde");
-    check(
-        &format!("{build}{tables}"),
-        &[("RUSTFLAGS", "--cfg c")],
-        "c",
-    );
+    for (flags, expected) in [("--cfg c", "c"), ("", "")] {
+        check(
+            &format!("{build}{tables}"),
+            &[("RUSTFLAGS", flags)],
+            expected,
+        );
+    }
 }
 
 /// A linker of a table that applies by the rustflags.
