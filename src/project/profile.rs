@@ -227,7 +227,7 @@ fn leaves(value: &toml::Value, path: &[String]) -> Vec<Vec<String>> {
     };
     let inner = table.iter();
     inner
-        .flat_map(|(key, value)| leaves(value, &[path, &[key.clone()]].concat()))
+        .flat_map(|(key, value)| leaves(value, &[path, std::slice::from_ref(key)].concat()))
         .collect()
 }
 
