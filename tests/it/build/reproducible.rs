@@ -303,6 +303,15 @@ fn a_commit_with_submodules_is_not_built_again() {
     );
 }
 
+/// Builds the programs of a tree again, which must be the same.
+#[track_caller]
+fn rebuilt_equal(project: &Project, count: usize) {
+    let run = project.xpkg("verify --reproduce").ok();
+    let s = if count == 1 { "" } else { "s" };
+    let expected = format!("Rebuilt {count} program{s}, 0 differ");
+    assert!(run.stderr.contains(&expected), "{}", run.stderr);
+}
+
 /// Two programs and a package that both use. The features that one asks for are those of the other,
 /// too, if one call of cargo builds both.
 fn shared_features() -> Project {
@@ -361,12 +370,7 @@ fn programs_are_built_again_by_the_calls_that_built_them() {
         (said("one"), said("two")),
         ("LOUD\n".into(), "LOUD\n".into())
     );
-    let run = project.xpkg("verify --reproduce").ok();
-    assert!(
-        run.stderr.contains("Rebuilt 2 programs, 0 differ"),
-        "{}",
-        run.stderr
-    );
+    rebuilt_equal(&project, 2);
     let selection =
         |at: usize| project.json("target/xpkg/manifest.json")["targets"][at]["selection"].clone();
     assert_eq!(
@@ -389,12 +393,7 @@ fn programs_are_built_again_by_the_calls_that_built_them() {
             serde_json::json!({ "no_default_features": true, "packages": ["two"] }),
         ]
     );
-    let run = project.xpkg("verify --reproduce").ok();
-    assert!(
-        run.stderr.contains("Rebuilt 2 programs, 0 differ"),
-        "{}",
-        run.stderr
-    );
+    rebuilt_equal(&project, 2);
 }
 
 /// A linker that was asked for is that of its target alone.
@@ -407,12 +406,7 @@ fn each_target_is_built_again_by_its_own_linker() {
         .xpkg(&format!("build -q --target {HOST} --linker native"))
         .ok();
     project.xpkg(&format!("build -q --target {X86_MUSL}")).ok();
-    let run = project.xpkg("verify --reproduce").ok();
-    assert!(
-        run.stderr.contains("Rebuilt 2 programs, 0 differ"),
-        "{}",
-        run.stderr
-    );
+    rebuilt_equal(&project, 2);
 }
 
 /// cargo's directory of intermediate files (`build.build-dir`) may be one for all workspaces.
@@ -511,12 +505,7 @@ fn a_flag_that_names_the_workspace_is_the_same_flag() {
     project
         .xpkg(&format!("build -q --reproducible --target {X86_MUSL}"))
         .ok();
-    let run = project.xpkg("verify --reproduce").ok();
-    assert!(
-        run.stderr.contains("Rebuilt 1 program, 0 differ"),
-        "{}",
-        run.stderr
-    );
+    rebuilt_equal(&project, 1);
 }
 
 #[test]
