@@ -174,14 +174,7 @@ const DECIDING_ARGUMENTS: &[&str] = &["-fuse-ld", "--ld-path"];
 /// Returns true if rustflags have what xpkg decides by: the linker, how it links, and the level of
 /// the processor.
 fn decides(value: &toml::Value) -> bool {
-    let flags: Vec<String> = match value {
-        toml::Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
-        toml::Value::Array(values) => {
-            let values = values.iter().filter_map(toml::Value::as_str);
-            values.map(str::to_owned).collect()
-        }
-        _ => Vec::new(),
-    };
+    let flags = rustflags::words_of(value);
     let option = |option: &CodegenOption| {
         option.name.starts_with("linker") || DECIDING.contains(&option.name.as_str())
     };

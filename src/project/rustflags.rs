@@ -3,9 +3,10 @@
 //! Pure. cargo-config2 0.1.45 replaces `build.rustflags` by `CARGO_BUILD_RUSTFLAGS`, which cargo
 //! joins, and evaluates `cfg(…)` without the rustflags, so cargo's rules are here.
 
+use std::str::FromStr as _;
+
 use camino::Utf8PathBuf;
 use cargo_platform::{Cfg, CfgExpr, Platform};
-use std::str::FromStr as _;
 
 /// A codegen option (`-C NAME[=VALUE]`) in rustflags.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -149,14 +150,10 @@ impl RustflagsSources<'_> {
         };
         let mut flags: Vec<String> = Vec::new();
         for value in self.files.iter().rev().filter_map(|(_, table)| at(table)) {
-            match value {
-                toml::Value::String(text) => flags = words(&text),
-                toml::Value::Array(values) => {
-                    let values = values.iter().filter_map(toml::Value::as_str);
-                    flags.extend(values.map(str::to_owned));
-                }
-                _ => {}
+            if value.is_str() {
+                flags.clear();
             }
+            flags.extend(words_of(&value));
         }
         flags.extend(variable.map(words).into_iter().flatten());
         flags
@@ -174,6 +171,18 @@ impl RustflagsSources<'_> {
         keys.sort();
         keys.dedup();
         keys
+    }
+}
+
+/// Returns the words of a value that is a string or an array of strings.
+pub fn words_of(value: &toml::Value) -> Vec<String> {
+    match value {
+        toml::Value::String(text) => words(text),
+        toml::Value::Array(values) => {
+            let values = values.iter().filter_map(toml::Value::as_str);
+            values.map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
     }
 }
 

@@ -51,6 +51,13 @@ pub fn name(library: &str) -> &str {
     library.split(' ').next().unwrap_or_default()
 }
 
+/// Returns the answer about a library of this version: `openssl 3.0.2`.
+pub fn found(library: &str, version: &str) -> String {
+    format!("{} {}", name(library), version.trim())
+        .trim()
+        .to_owned()
+}
+
 /// Returns the reason in what pkg-config writes to stderr.
 pub fn reason(text: &str) -> String {
     let line = text.lines().find(|line| !line.trim().is_empty());
@@ -117,9 +124,8 @@ pub fn read(text: &str) -> Option<Answers> {
                 answers.libraries.insert(library, Err(reason("")));
             }
             (Some(("version", version)), Some(library)) => {
-                let found = format!("{} {}", name(library), version.trim());
-                let found = Ok(found.trim().to_owned());
-                answers.libraries.insert(library.to_owned(), found);
+                let found = found(library, version);
+                answers.libraries.insert(library.to_owned(), Ok(found));
             }
             (_, Some(library)) => {
                 said = format!("{said}{line}\n");

@@ -289,7 +289,7 @@ fn machine(host: &Host, root: &Utf8Path, question: &Question) -> Answers {
         }
         let name = pkg_config::name(library);
         let version = answer(&asked.args(["--modversion", name]))?.stdout;
-        Ok(format!("{name} {}", version.trim()).trim().to_owned())
+        Ok(pkg_config::found(library, &version))
     };
     let libraries = question.libraries.iter();
     let asked = |program: &String| {

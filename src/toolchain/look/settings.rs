@@ -29,7 +29,7 @@ pub fn cargo_settings(
     files: &[(Utf8PathBuf, toml::Table)],
 ) -> Result<TargetFacts> {
     let host_triple = project.rustc.host.as_str();
-    let of_target = format!("CARGO_TARGET_{}_RUSTFLAGS", target.upper());
+    let target_flags = format!("CARGO_TARGET_{}_RUSTFLAGS", target.upper());
     // Empty ones count, too: they leave no flags.
     let value = |name: &str| {
         let mut variables = host.vars();
@@ -39,7 +39,7 @@ pub fn cargo_settings(
         files,
         encoded: value("CARGO_ENCODED_RUSTFLAGS"),
         plain: value("RUSTFLAGS"),
-        of_target: value(&of_target),
+        of_target: value(&target_flags),
         of_build: value("CARGO_BUILD_RUSTFLAGS"),
     };
     let CargoFlags { flags, cfg } = cargo_flags(host, project, target, &sources)?;
@@ -59,13 +59,20 @@ pub fn cargo_settings(
         return Err(Problem::new(CARGO_CONFIG, message)
             .help("write the flags themselves where that file is named"));
     }
+    let of_target = TargetTables {
+        host,
+        config,
+        target,
+        files,
+        cfg: &cfg,
+    };
     let linker = match rustflags::value(&rustflags, "linker") {
         Some(value) => Some(Setting {
             name: "-C linker".to_owned(),
             value,
             place: SettingOrigin::Rustflags,
         }),
-        None => linker(host, config, target, files, &cfg)?,
+        None => of_target.linker()?,
     };
     let foreign = target.triple() != host_triple || target.floor.is_some();
     let mut here = TargetFacts {
@@ -95,45 +102,126 @@ pub fn cargo_settings(
             _ => {}
         }
     }
-    if let Some(setting) = runner(host, config, target, files, &cfg)? {
+    if let Some(setting) = of_target.runner()? {
         here.settings.entry("RUNNER".to_owned()).or_insert(setting);
     }
     Ok(here)
 }
 
-/// Returns true if a variable is set. An empty one is a setting, too: it names no linker.
-fn has_variable(host: &Host, variable: &str) -> bool {
-    host.vars().any(|(name, _)| name == variable)
+/// Tables of cargo's configuration that apply to a target.
+struct TargetTables<'a> {
+    host: &'a Host,
+    config: &'a cargo_config2::Config,
+    target: &'a Target,
+    files: &'a [(Utf8PathBuf, toml::Table)],
+    /// Values of `cfg` by which `cfg(…)` tables apply.
+    cfg: &'a [Cfg],
 }
 
-/// Returns true if a key of the target's own table is set, or the variable of the key.
-fn is_set(host: &Host, target: &Target, files: &[(Utf8PathBuf, toml::Table)], key: &str) -> bool {
-    let variable = format!("CARGO_TARGET_{}_{}", target.upper(), key.to_uppercase());
-    let of_target = |(_, table): &(Utf8PathBuf, toml::Table)| {
-        let targets = table.get("target")?.as_table()?;
-        targets.get(target.triple())?.get(key).map(drop)
-    };
-    has_variable(host, &variable) || files.iter().any(|file| of_target(file).is_some())
-}
-
-/// Returns the value of a key in the one `cfg(…)` table that applies and sets it.
-///
-/// # Errors
-/// Several tables set it, which cargo rejects.
-fn by_cfg(
-    files: &[(Utf8PathBuf, toml::Table)],
-    cfg: &[Cfg],
-    key: &str,
-) -> Result<Option<CfgValue>> {
-    let mut values = rustflags::cfg_values(files, cfg, key);
-    if let [first, second, ..] = values.as_slice() {
-        let message = format!(
-            "`target.'{}'.{key}` and `target.'{}'.{key}` in cargo's configuration both apply",
-            first.key, second.key
-        );
-        return Err(Problem::new(CARGO_CONFIG, message).help("remove one of them"));
+impl TargetTables<'_> {
+    /// Returns true if the variable of a key is set. An empty one is a setting, too: it names no
+    /// program.
+    fn has_variable(&self, key: &str) -> bool {
+        let variable = self.variable(key);
+        self.host.vars().any(|(name, _)| name == variable)
     }
-    Ok(values.pop())
+
+    /// Returns the name of the variable of a key.
+    fn variable(&self, key: &str) -> String {
+        format!(
+            "CARGO_TARGET_{}_{}",
+            self.target.upper(),
+            key.to_uppercase()
+        )
+    }
+
+    /// Returns true if a key of the target's own table is set, or its variable.
+    fn is_set(&self, key: &str) -> bool {
+        let of_target = |(_, table): &(Utf8PathBuf, toml::Table)| {
+            let targets = table.get("target")?.as_table()?;
+            targets.get(self.target.triple())?.get(key).map(drop)
+        };
+        self.has_variable(key) || self.files.iter().any(|file| of_target(file).is_some())
+    }
+
+    /// Returns the value of a key in the one `cfg(…)` table that applies and sets it.
+    ///
+    /// # Errors
+    /// Several tables set it, which cargo rejects.
+    fn by_cfg(&self, key: &str) -> Result<Option<CfgValue>> {
+        let mut values = rustflags::cfg_values(self.files, self.cfg, key);
+        if let [first, second, ..] = values.as_slice() {
+            let message = format!(
+                "`target.'{}'.{key}` and `target.'{}'.{key}` in cargo's configuration both apply",
+                first.key, second.key
+            );
+            return Err(Problem::new(CARGO_CONFIG, message).help("remove one of them"));
+        }
+        Ok(values.pop())
+    }
+
+    /// Returns the linker that cargo is told to use, besides rustflags.
+    fn linker(&self) -> Result<Option<Setting>> {
+        const KEY: &str = "linker";
+        if !self.is_set(KEY) {
+            let setting = |value: CfgValue| {
+                Some(Setting {
+                    name: format!("target.'{}'.{KEY}", value.key),
+                    value: resolved(&value, value.value.as_str()?),
+                    place: SettingOrigin::CargoConfiguration,
+                })
+            };
+            return Ok(self.by_cfg(KEY)?.and_then(setting));
+        }
+        let linker = self
+            .config
+            .linker(self.target.triple())
+            .map_err(|error| cargo_config_problem(&error))?;
+        let (name, place) = if self.has_variable(KEY) {
+            (self.variable(KEY), SettingOrigin::Environment)
+        } else {
+            (
+                format!("target.{}.{KEY}", self.target.triple()),
+                SettingOrigin::CargoConfiguration,
+            )
+        };
+        Ok(linker.map(|path: std::path::PathBuf| Setting {
+            name,
+            value: path.to_string_lossy().into_owned(),
+            place,
+        }))
+    }
+
+    /// Returns the runner of a target's programs that cargo is told to use.
+    fn runner(&self) -> Result<Option<Setting>> {
+        const KEY: &str = "runner";
+        let setting = |name: String, words: Vec<String>| Setting {
+            name,
+            value: words.join(" "),
+            place: SettingOrigin::CargoConfiguration,
+        };
+        if !self.is_set(KEY) {
+            return Ok(self.by_cfg(KEY)?.and_then(|value| {
+                let words = rustflags::words_of(&value.value);
+                let (program, arguments) = words.split_first()?;
+                let program = resolved(&value, program);
+                let words = std::iter::once(program).chain(arguments.iter().cloned());
+                let name = format!("target.'{}'.{KEY}", value.key);
+                Some(setting(name, words.collect()))
+            }));
+        }
+        let runner = self
+            .config
+            .runner(self.target.triple())
+            .map_err(|error| cargo_config_problem(&error))?;
+        Ok(runner.map(|runner| {
+            let words = std::iter::once(runner.path.to_string_lossy().into_owned());
+            let arguments = runner.args.iter();
+            let words = words.chain(arguments.map(|word| word.to_string_lossy().into_owned()));
+            let name = format!("target.{}.{KEY}", self.target.triple());
+            setting(name, words.collect())
+        }))
+    }
 }
 
 /// Resolves a program in a configuration file, as cargo does: a path is relative to the directory
@@ -144,88 +232,4 @@ fn resolved(value: &CfgValue, program: &str) -> String {
         Some(directory) => directory.join(program).into_string(),
         None => program.to_owned(),
     }
-}
-
-/// Returns the linker that cargo is told to use, besides rustflags.
-fn linker(
-    host: &Host,
-    config: &cargo_config2::Config,
-    target: &Target,
-    files: &[(Utf8PathBuf, toml::Table)],
-    cfg: &[Cfg],
-) -> Result<Option<Setting>> {
-    if !is_set(host, target, files, "linker") {
-        let value = by_cfg(files, cfg, "linker")?;
-        return Ok(value.and_then(|value| {
-            Some(Setting {
-                name: format!("target.'{}'.linker", value.key),
-                value: resolved(&value, value.value.as_str()?),
-                place: SettingOrigin::CargoConfiguration,
-            })
-        }));
-    }
-    let linker = config
-        .linker(target.triple())
-        .map_err(|error| cargo_config_problem(&error))?;
-    let variable = format!("CARGO_TARGET_{}_LINKER", target.upper());
-    Ok(linker.map(|path: std::path::PathBuf| {
-        let (name, place) = if has_variable(host, &variable) {
-            (variable, SettingOrigin::Environment)
-        } else {
-            (
-                format!("target.{}.linker", target.triple()),
-                SettingOrigin::CargoConfiguration,
-            )
-        };
-        Setting {
-            name,
-            value: path.to_string_lossy().into_owned(),
-            place,
-        }
-    }))
-}
-
-/// Returns the runner of a target's programs that cargo is told to use.
-fn runner(
-    host: &Host,
-    config: &cargo_config2::Config,
-    target: &Target,
-    files: &[(Utf8PathBuf, toml::Table)],
-    cfg: &[Cfg],
-) -> Result<Option<Setting>> {
-    let setting = |name: String, words: Vec<String>| Setting {
-        name,
-        value: words.join(" "),
-        place: SettingOrigin::CargoConfiguration,
-    };
-    if !is_set(host, target, files, "runner") {
-        let value = by_cfg(files, cfg, "runner")?;
-        return Ok(value.and_then(|value| {
-            let words: Vec<String> = match &value.value {
-                toml::Value::String(text) => text.split_whitespace().map(str::to_owned).collect(),
-                toml::Value::Array(words) => {
-                    let words = words.iter().filter_map(toml::Value::as_str);
-                    words.map(str::to_owned).collect()
-                }
-                _ => Vec::new(),
-            };
-            let (program, arguments) = words.split_first()?;
-            let program = resolved(&value, program);
-            let words = std::iter::once(program).chain(arguments.iter().cloned());
-            let name = format!("target.'{}'.runner", value.key);
-            Some(setting(name, words.collect()))
-        }));
-    }
-    let runner = config
-        .runner(target.triple())
-        .map_err(|error| cargo_config_problem(&error))?;
-    Ok(runner.map(|runner| {
-        let words = std::iter::once(runner.path.to_string_lossy().into_owned());
-        let arguments = runner.args.iter();
-        let words = words.chain(arguments.map(|word| word.to_string_lossy().into_owned()));
-        setting(
-            format!("target.{}.runner", target.triple()),
-            words.collect(),
-        )
-    }))
 }
