@@ -20,7 +20,7 @@ use crate::project::linker::LinkerKind;
 use crate::toolchain::environment::RUSTC_VERSION;
 use crate::toolchain::facts::ZigTools;
 use crate::toolchain::link_failure::LinkFailure;
-use crate::toolchain::zig::arguments::{self, KEEP_SYMBOLS, Step};
+use crate::toolchain::zig::arguments::{self, KEEP_SYMBOLS, NO_SANITIZER_LIBRARY, Step};
 
 /// Arguments of `zig` and `__zig`.
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ pub fn tools(args: ZigToolsArgs) -> Result<(), Failure> {
     });
     let arguments = arguments.ok_or_else(|| failed(format!("`{path}` calls no `zig cc`")))?;
     let tools = ZigTools {
-        arguments: arguments.to_owned(),
+        arguments: format!("{NO_SANITIZER_LIBRARY} {arguments}"),
         target: wrappers.target,
     };
     shell::data(&shell::json(&tools))?;

@@ -116,6 +116,11 @@ pub const ARG_REWRITES: &[ArgRewrite] = &[
     dropped("-X", LOCALS),
 ];
 
+/// First argument of the wrappers. The library's `-fno-sanitize=all` switches the sanitizer of undefined
+/// behavior off in C only: unless it is off by this name, too, zig compiles the sanitizer's run-time
+/// library before the first link for a target, which takes four times as long as the link.
+pub const NO_SANITIZER_LIBRARY: &str = "-fno-sanitize=undefined";
+
 /// Linker script that adds to lld's own: it removes debug information and keeps symbols.
 pub const KEEP_SYMBOLS: &str = "SECTIONS { /DISCARD/ : { *(.debug_*) } } INSERT AFTER .text;\n";
 

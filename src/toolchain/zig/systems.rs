@@ -45,13 +45,13 @@ pub const ZIG_SYSTEMS: &[ZigSystem] = &[
     //     system       C library     its name         first link                     SDK
     system(Os::Linux,   Libc::Gnu,    "glibc",         "some seconds of compiling",   false),
     system(Os::Linux,   Libc::Musl,   "musl",          "about a minute of compiling", false),
-    system(Os::Darwin,  Libc::System, "libSystem",     "about a minute of compiling", true),
-    system(Os::FreeBsd, Libc::System, "FreeBSD's libc", "about a minute of compiling", false),
-    system(Os::NetBsd,  Libc::System, "NetBSD's libc", "about a minute of compiling", false),
+    system(Os::Darwin,  Libc::System, "libSystem",     "some seconds of compiling",   true),
+    system(Os::FreeBsd, Libc::System, "FreeBSD's libc", "some seconds of compiling",  false),
+    system(Os::NetBsd,  Libc::System, "NetBSD's libc", "some seconds of compiling",   false),
     // GNU's compiler links windows-gnu, whose standard library is built for its run-time library.
     ZigSystem {
         only: Some("pc-windows-gnullvm"),
-        ..system(Os::Windows, Libc::System, "mingw-w64's UCRT and libunwind", "about a minute of compiling", false)
+        ..system(Os::Windows, Libc::System, "mingw-w64's UCRT and libunwind", "two minutes of compiling", false)
     },
 ];
 

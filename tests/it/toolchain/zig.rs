@@ -1,6 +1,7 @@
 //! zig with the real zig: floors held, arguments it does not know, what it compiles first, what it
 //! strips.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -166,6 +167,14 @@ error[no-linker]: no linker found for `aarch64-unknown-linux-gnu.2.99`
     );
 }
 
+/// The names of the libraries that zig keeps in a cache.
+fn archives(cache: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(cache.join("o")).unwrap();
+    let files = entries.flat_map(|entry| std::fs::read_dir(entry.unwrap().path()).unwrap());
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".a")).collect()
+}
+
 #[test]
 fn what_zig_compiles_first_is_announced_once() {
     let Some(project) = project("hello", "what_zig_compiles_first_is_announced_once") else {
@@ -178,6 +187,10 @@ fn what_zig_compiles_first_is_announced_once() {
                      compiling, once on this machine\n";
     assert!(project.xpkg(&build).ok().stderr.contains(announced));
     assert!(!project.xpkg(&build).ok().stderr.contains("Preparing"));
+    // What the link needs, and no library of a sanitizer.
+    let compiled = archives(&cold);
+    assert!(compiled.contains("libcompiler_rt.a"), "{compiled:?}");
+    assert!(!compiled.contains("libubsan_rt.a"), "{compiled:?}");
     std::fs::remove_dir_all(&cold).unwrap();
     assert!(project.xpkg(&build).ok().stderr.contains(announced));
 }
