@@ -34,7 +34,7 @@ mod windows;
 mod wine;
 
 use crate::command::{Go as _, alone, cargo, threads};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 type Task = fn(&[String]) -> Result<(), String>;
 
@@ -243,17 +243,13 @@ fn races(args: &[String]) -> Result<(), String> {
 
 fn ci() -> Result<(), String> {
     cargo(&["fmt", "--all", "--check"]).go()?;
-    cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--locked",
-        "--",
-        "-D",
-        "warnings",
-    ])
-    .go()?;
-    set_up()?;
+    // The set-up waits for downloads most of the time, while these compute.
+    std::thread::scope(|scope| {
+        let set_up = scope.spawn(set_up);
+        let compiled = compile();
+        let set_up = set_up.join().map_err(|_| "the set-up ended")?;
+        compiled.and(set_up)
+    })?;
     let _alone = alone();
     // Where no engine can run, the tests of images are skipped by name.
     if let Err(problem) = engine::up(false) {
@@ -269,17 +265,21 @@ fn ci() -> Result<(), String> {
         eprintln!("xtask: {problem}");
     }
     tested?;
+    setup::targets(OTHER_HOSTS)?;
+    // TLS is compiled by the target's C compiler, which is not here.
+    let mut check = cargo(&["check", "--locked", "--no-default-features"]);
     for host in OTHER_HOSTS {
-        Command::new("rustup").args(["target", "add", host]).go()?;
-        // TLS is compiled by the target's C compiler, which is not here.
-        cargo(&[
-            "check",
-            "--locked",
-            "--no-default-features",
-            "--target",
-            host,
-        ])
-        .go()?;
+        check.args(["--target", host]);
     }
-    Ok(())
+    check.go()
+}
+
+/// Lints, and compiles the tests.
+fn compile() -> Result<(), String> {
+    let lints = ["--workspace", "--all-targets", "--locked"];
+    cargo(&["clippy"])
+        .args(lints)
+        .args(["--", "-D", "warnings"])
+        .go()?;
+    cargo(&["test", "--workspace", "--locked", "--no-run"]).go()
 }
