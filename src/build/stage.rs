@@ -17,7 +17,7 @@ use crate::host::opened::Moment;
 use crate::host::replacement::{self, Kind, LockedPlace, Replacement};
 use crate::problem::code::Code;
 use crate::problem::{Problem, Result};
-use crate::project::graph::CPackage;
+use crate::project::c_package::CPackage;
 use crate::project::path_template::{JSON_NAME, TEXT_NAME};
 use crate::tree::look::{TREE_CHANGED, foreign, read, untracked};
 use crate::tree::manifest::{Artifact, Manifest, Waiver};

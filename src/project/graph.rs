@@ -1,8 +1,7 @@
 //! Detects the packages of the resolved graph that compile C *for one target*.
 //!
 //! Pure: the input is cargo's metadata. Only normal edges from the selected packages count:
-//! dependencies of build scripts, proc macros and tests are compiled for the host. `links` alone
-//! does not mean C (rayon-core, prettyplease).
+//! dependencies of build scripts, proc macros and tests are compiled for the host.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr as _;
@@ -15,25 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::inspect::auditable::Source;
 use crate::project::apple_libraries::AppleLibrary;
 use crate::project::build_tools::{self, PROTOC, Present, RequiredTool, ToolScript};
+use crate::project::c_package::{self, CPackage};
 use crate::project::cargo_tree::{TreeEdge, TreeUnit};
 use crate::project::cautions::{self, CautionFound};
 use crate::project::package_graph::{GraphPackage, PackageGraph, SourcePackage, Unit};
 use crate::project::system_libraries::{LinkingPackage, NeededLibrary};
-
-/// Build-dependencies that compile C or C++, or generate bindings to its headers.
-const BUILDERS: &[&str] = &[
-    "autotools",
-    "bindgen",
-    "cc",
-    "cmake",
-    "cpp_build",
-    "cxx-build",
-    "gcc",
-    "luajit-src",
-    "lua-src",
-    "nasm-rs",
-    "openssl-src",
-];
 
 /// A platform, for the evaluation of cargo's `cfg(…)` tables.
 pub struct PlatformFacts {
@@ -214,6 +199,13 @@ fn has_edge(dependency: &NodeDep, kind: DependencyKind, platform: &PlatformFacts
         .any(|edge| edge.kind == kind && platform.has(edge.target.as_ref()))
 }
 
+/// Returns true if a package compiles no C for the platform, whatever its build script depends on.
+fn is_unused(node: &Node, package: &Package, platform: &PlatformFacts) -> bool {
+    let has_feature = |name: &str| node.features.iter().any(|feature| **feature == name);
+    let is_for = |only: &Platform| platform.has(Some(only));
+    c_package::is_unused(package.name.as_str(), &package.version, has_feature, is_for)
+}
+
 /// Returns the packages below `roots` (package IDs) that compile C for `platform`, sorted by name.
 /// As in cargo, the `cfg(…)` of a build-dependency applies to the host.
 pub fn c_packages<'a>(
@@ -225,16 +217,18 @@ pub fn c_packages<'a>(
     let graph = Graph::new(metadata);
     let mut found = Vec::new();
     for (node, package) in target_packages(&graph, roots, platform) {
-        for name in graph.build_dependencies(node, host) {
-            if let Some(builder) = BUILDERS.iter().find(|builder| name == **builder) {
-                found.push(CPackage {
-                    package: package.name.to_string(),
-                    version: package.version.to_string(),
-                    builder: (*builder).to_owned(),
-                    levels: Vec::new(),
-                    cxx: false,
-                });
-            }
+        if is_unused(node, package, platform) {
+            continue;
+        }
+        let builders = graph.build_dependencies(node, host);
+        for builder in builders.filter_map(c_package::builder) {
+            found.push(CPackage {
+                package: package.name.to_string(),
+                version: package.version.to_string(),
+                builder: builder.to_owned(),
+                levels: Vec::new(),
+                cxx: false,
+            });
         }
     }
     found.sort_by(|a, b| {
@@ -315,22 +309,6 @@ pub fn source_packages<'a>(
     found
 }
 
-/// Code by which a build script compiles C++, with the `cc` crate or with another.
-const CXX_MARKERS: &[&str] = &["cpp(true)", "cxx_build::", "cpp_build::"];
-
-/// Returns true if the text of a build script shows that it compiles C++. Comment lines are
-/// ignored.
-pub fn mentions_cxx(text: &str) -> bool {
-    let code = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
-    code.into_iter().any(|line| {
-        CXX_MARKERS
-            .iter()
-            .any(|marker| line.replace(' ', "").contains(marker))
-    })
-}
-
 /// Returns the build scripts of a package that compiles C.
 pub fn build_scripts<'a>(
     metadata: &'a Metadata,
@@ -409,14 +387,13 @@ pub fn host_c_packages<'a>(
             let (normal, build) = (has(DependencyKind::Normal), has(DependencyKind::Build));
             if build
                 && on_host
-                && let Some(builder) = BUILDERS
-                    .iter()
-                    .find(|builder| to.name.as_str() == **builder)
+                && let Some(builder) = c_package::builder(to.name.as_str())
+                && !is_unused(node, package, host)
             {
                 found.insert((
                     package.name.to_string(),
                     package.version.to_string(),
-                    (*builder).to_owned(),
+                    builder.to_owned(),
                 ));
             }
             let runs_on_host =
@@ -602,50 +579,4 @@ pub struct GraphFacts {
     pub apple_libraries: BTreeMap<String, Vec<AppleLibrary>>,
     /// Packages of the bins, by triple; empty if no list of them is wanted.
     pub packages: BTreeMap<String, PackageGraph>,
-}
-
-/// A package that compiles C.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CPackage {
-    /// Package name.
-    pub package: String,
-    /// Package version.
-    pub version: String,
-    /// Build-dependency that shows it, such as `cc`.
-    pub builder: String,
-    /// Values of `opt-level` at which this run compiles it.
-    #[serde(default)]
-    pub levels: Vec<String>,
-    /// True if its build script also compiles C++.
-    #[serde(default)]
-    pub cxx: bool,
-}
-
-/// Packages with assembly for ARMv7 that they run only where the processor has it. Every program with
-/// one is marked as ARMv7. Measured with ring 0.17.14: each of its objects has `Tag_CPU_arch: v7`,
-/// whatever `-march` says; the others have the same lineage (`OPENSSL_armcap`).
-const DISPATCHING: &[&str] = &[
-    "ring",
-    "aws-lc-sys",
-    "boring-sys",
-    "openssl-src",
-    "openssl-sys",
-];
-
-impl CPackage {
-    /// Returns true if it chooses at run time among code for several levels of 32-bit Arm.
-    pub fn is_dispatching(&self) -> bool {
-        DISPATCHING.contains(&self.package.as_str())
-    }
-}
-
-impl std::fmt::Display for CPackage {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "{} {} (by `{}`)",
-            self.package, self.version, self.builder
-        )
-    }
 }

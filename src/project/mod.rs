@@ -4,6 +4,7 @@ pub mod apple_libraries;
 pub mod artifact_kind;
 pub mod asked;
 pub mod build_tools;
+pub mod c_package;
 pub mod cargo_config;
 pub mod cargo_tree;
 pub mod cautions;

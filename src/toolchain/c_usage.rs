@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::project::graph::CPackage;
+use crate::project::c_package::CPackage;
 use crate::project::request::TargetRequest;
 use crate::toolchain::facts::TargetFacts;
 

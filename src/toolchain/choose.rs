@@ -11,7 +11,7 @@ use camino::Utf8Path;
 
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::problem::{Problem, Result};
-use crate::project::graph::CPackage;
+use crate::project::c_package::CPackage;
 use crate::project::linker::{LINKER_UNFIT, LinkerChoice, LinkerKind};
 use crate::project::request::TargetRequest;
 use crate::project::setting::{Setting, SettingOrigin};

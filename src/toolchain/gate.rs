@@ -8,7 +8,7 @@ use goblin::elf::header::machine_to_str;
 
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::apple_libraries;
-use crate::project::graph::CPackage;
+use crate::project::c_package::CPackage;
 use crate::project::linker::LinkerKind;
 use crate::project::setting::Setting;
 use crate::target::Target;

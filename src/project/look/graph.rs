@@ -12,9 +12,10 @@ use crate::host::machine::Host;
 use crate::host::process::Output;
 use crate::invocation::Invocation;
 use crate::problem::Result;
+use crate::project::c_package::{self, CPackage};
 use crate::project::cargo_tree::{self, TreeEdge};
 use crate::project::cautions;
-use crate::project::graph::{self, CPackage, GraphFacts, PlatformFacts};
+use crate::project::graph::{self, GraphFacts, PlatformFacts};
 use crate::project::look::apple_libraries;
 use crate::project::look::context::{CargoOptions, ProjectContext, parse_metadata};
 use crate::project::package_graph::SourcePackage;
@@ -288,7 +289,7 @@ fn compiles_cxx(host: &Host, script: &Utf8Path) -> bool {
     build_files(host, script)
         .into_iter()
         .filter_map(|file| host.read_text(&file).ok())
-        .any(|text| graph::mentions_cxx(&text))
+        .any(|text| c_package::mentions_cxx(&text))
 }
 
 /// Returns a build script and its modules, sorted.

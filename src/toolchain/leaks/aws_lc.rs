@@ -5,7 +5,7 @@
 use std::ops::RangeInclusive;
 
 use crate::problem::code::{Code, CodeInfo, code};
-use crate::project::graph::CPackage;
+use crate::project::c_package::CPackage;
 use crate::project::setting::Setting;
 use crate::toolchain::leaks::leak::{Leak, LeakInput, words};
 use crate::toolchain::probe::report::Severity;

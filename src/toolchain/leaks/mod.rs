@@ -314,7 +314,7 @@ pub const ARCHIVE_FORMAT: Code = code(&CodeInfo {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::project::graph::CPackage;
+    use crate::project::c_package::CPackage;
     use crate::project::linker::LinkerKind;
     use crate::toolchain::program::Program;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::thread;
 
-use crate::project::graph::CPackage;
+use crate::project::c_package::CPackage;
 use crate::project::look::context::ProjectContext;
 use crate::project::look::graph::Scope;
 use crate::project::profile::{ProfilePackage, Profiles, Side};

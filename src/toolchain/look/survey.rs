@@ -6,7 +6,8 @@ use std::thread;
 
 use crate::host::machine::Host;
 use crate::problem::{Failure, Result};
-use crate::project::graph::{CPackage, GraphFacts};
+use crate::project::c_package::CPackage;
+use crate::project::graph::GraphFacts;
 use crate::project::installer::Installer;
 use crate::project::look::cargo_config::{configured_variables, variable};
 use crate::project::look::context::{CargoOptions, ProjectContext};

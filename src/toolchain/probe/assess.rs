@@ -3,7 +3,7 @@
 //! Pure: `run` compiles and runs. A version number never clears a compiler that a probe can test,
 //! and an inconclusive probe is reported, never ignored.
 
-use crate::project::graph::CPackage;
+use crate::project::c_package::CPackage;
 use crate::target::Target;
 use crate::toolchain::probe::definition::{Asked, Graph, Probe, Question, Weight};
 use crate::toolchain::probe::report::{Answer, CompilerFinding, Report, Severity, Verdict};

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::problem::Result;
 use crate::project::apple_libraries::AppleLibrary;
-use crate::project::graph::CPackage;
+use crate::project::c_package::CPackage;
 use crate::project::linker::LinkerChoice;
 use crate::project::request::{TargetOverrides, TargetRequest};
 use crate::project::setting::{Setting, SettingOrigin};

@@ -1,7 +1,7 @@
 //! Rule about the level of processor that a program needs.
 
 use crate::problem::Problem;
-use crate::project::graph::CPackage;
+use crate::project::c_package::CPackage;
 use crate::target::level::{CPU_LEVEL, Shortfall};
 use crate::verify::rules::context::RuleScope::Always;
 use crate::verify::rules::context::{Rule, RuleInput, Violation, violation};

@@ -53,6 +53,31 @@ fn c_in(project: &Project) -> String {
 const NONE: &str = "none in the target's graph";
 const MORE: &str = "more 0.1.0 (by `cc`)";
 
+/// Versions whose build script nobody has read count.
+#[test]
+fn c_that_a_build_script_compiles_for_other_platforms_only_does_not_count() {
+    for (name, version, counts) in [
+        ("backtrace", "0.3.69", false),
+        ("backtrace", "0.3.40", true),
+        ("stacker", "0.1.25", false),
+        ("blake3", "1.8.7", true),
+    ] {
+        let project = hello(&format!(
+            "[dependencies]\n{name} = {{ path = \"{name}\" }}\n"
+        ));
+        c_crate(&project, name, false);
+        let manifest = project.read(&format!("{name}/Cargo.toml"));
+        let manifest = manifest.replace("\"0.1.0\"", &format!("\"{version}\""));
+        project.write(&format!("{name}/Cargo.toml"), &manifest);
+        let expected = if counts {
+            format!("{name} {version} (by `cc`)")
+        } else {
+            NONE.to_owned()
+        };
+        assert_eq!(c_in(&project), expected);
+    }
+}
+
 #[test]
 fn c_behind_a_cfg_counts_where_the_cfg_holds() {
     let project = hello("[target.'cfg(mine)'.dependencies]\nmore = { path = \"more\" }\n");
