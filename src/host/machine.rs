@@ -24,6 +24,35 @@ const PROXY_VARIABLES: &[&str] = &[
     "CARGO",
 ];
 
+/// Variables that name a program, which cargo looks for from the directory that it is started in: the
+/// user's, where xpkg starts it in the workspace's root. Those of a target have their name between
+/// these two parts.
+const PROGRAM_VARIABLES: &[(&str, &str)] = &[
+    ("RUSTC", ""),
+    ("RUSTC_WRAPPER", ""),
+    ("RUSTC_WORKSPACE_WRAPPER", ""),
+    ("CARGO_BUILD_RUSTC", ""),
+    ("CARGO_BUILD_RUSTC_WRAPPER", ""),
+    ("CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER", ""),
+    ("CARGO_TARGET_", "_LINKER"),
+    ("CARGO_TARGET_", "_RUNNER"),
+];
+
+/// Returns the value of a variable with an absolute path, if it names a program by a path that begins
+/// at the current directory. Arguments may follow a runner.
+fn absolute_program(name: &str, value: &str, cwd: &Utf8Path) -> Option<Utf8PathBuf> {
+    let (_, end) = PROGRAM_VARIABLES.iter().find(|(start, end)| {
+        let rest = name.strip_prefix(start);
+        rest.is_some_and(|rest| rest.ends_with(end) && rest.is_empty() == end.is_empty())
+    })?;
+    let program = match *end {
+        "_RUNNER" => value.split_whitespace().next()?,
+        _ => value,
+    };
+    let is_path = program.contains(std::path::is_separator);
+    (is_path && Utf8Path::new(program).is_relative()).then(|| cwd.join(value))
+}
+
 /// The machine during one run.
 pub struct Host {
     /// Environment, as it was at the start.
@@ -62,6 +91,12 @@ impl Host {
             )
         })?;
         let cwd = Utf8PathBuf::from_path_buf(cwd).map_err(|path| not_utf8(&path))?;
+        for (name, value) in &mut env {
+            let text = name.to_str().zip(value.to_str());
+            if let Some(path) = text.and_then(|(name, text)| absolute_program(name, text, &cwd)) {
+                *value = path.into_std_path_buf().into_os_string();
+            }
+        }
         Ok(Self {
             #[cfg(feature = "test-fakes")]
             fault: crate::host::fault::Fault::parse(env.get(std::ffi::OsStr::new("XPKG_FAULT"))),
@@ -226,4 +261,30 @@ fn not_utf8(path: &std::path::Path) -> Problem {
         format!("the path `{}` is not UTF-8", path.display()),
     )
     .help("rename it: manifests and tables are UTF-8")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_are_found_from_the_current_directory() {
+        let check = |name: &str, value: &str| {
+            absolute_program(name, value, Utf8Path::new("/here")).map(Utf8PathBuf::into_string)
+        };
+        let linker = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER";
+        let runner = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUNNER";
+        assert_eq!(check(linker, "./ld"), Some("/here/./ld".to_owned()));
+        assert_eq!(check(linker, "tools/ld"), Some("/here/tools/ld".to_owned()));
+        assert_eq!(check(linker, "ld"), None);
+        assert_eq!(check(linker, "/usr/bin/ld"), None);
+        assert_eq!(check(runner, "./run -v"), Some("/here/./run -v".to_owned()));
+        assert_eq!(check(runner, "qemu -L ./root"), None);
+        assert_eq!(
+            check("RUSTC", "../rustc"),
+            Some("/here/../rustc".to_owned())
+        );
+        assert_eq!(check("RUSTC_LOG", "a/b"), None);
+        assert_eq!(check("RUSTFLAGS", "-Clinker=./ld"), None);
+    }
 }

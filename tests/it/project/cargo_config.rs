@@ -437,3 +437,25 @@ error[cargo-config]: cargo's configuration sets `env.PATH` with `force`, and xpk
 "#]]
     );
 }
+
+/// cargo, too, looks for it from where it is started.
+#[test]
+fn a_linker_by_a_relative_path_is_found_from_the_current_directory() {
+    let project = Project::of("hello").with("cc").env(
+        "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER",
+        "tools/../own-linker",
+    );
+    project.write("below/own-linker", "#!/bin/sh\nexec cc \"$@\"\n");
+    let linker = project.path("below/own-linker");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&linker, mode).unwrap();
+    std::fs::create_dir(project.path("below/tools")).unwrap();
+    project
+        .xpkg_in("below", &format!("build -q --target {HOST}"))
+        .ok();
+    let plain = project.run("cargo", "below", &["build".to_owned()]);
+    assert_eq!(plain.code, Some(0), "{}", plain.stderr);
+    let run = project.xpkg(&format!("build -q --target {HOST}"));
+    assert!(run.stderr.contains("tools/../own-linker"), "{}", run.stderr);
+    assert_ne!(run.code, Some(0));
+}
