@@ -10,7 +10,8 @@ use crate::target::level::{self, Level};
 use crate::target::macos::MacOs;
 use crate::target::system::{Libc, Os};
 use crate::tree::manifest::TargetRecord;
-use crate::verify::words::{self, Processor, Promise};
+use crate::verify::words::meaning::Processor;
+use crate::verify::words::{self, Promise};
 
 /// Requirements of a program's target. Unknown properties are not checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
