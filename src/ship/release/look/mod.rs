@@ -1,6 +1,9 @@
 //! Looks for the files that archives include, for the commit of a tag, for what SBOMs are made of,
 //! and for what is in the directory of a release.
 
+/// Trees that a release is made of.
+pub mod trees;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
