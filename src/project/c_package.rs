@@ -24,7 +24,7 @@ const BUILDERS: &[&str] = &[
 /// A package with such a build-dependency that it uses for some platforms only.
 struct Elsewhere {
     package: &'static str,
-    /// Versions whose build scripts were read.
+    /// Versions between the first and the last whose build script was read.
     versions: &'static str,
     /// Platforms for which C is compiled, as cargo writes them.
     only: &'static str,
@@ -32,19 +32,20 @@ struct Elsewhere {
     unless: Option<&'static str>,
 }
 
-/// Packages whose build scripts compile no C for most platforms. Source: their build scripts.
+/// Packages whose build scripts compile no C for most platforms. Source: their build scripts. Later
+/// versions count as C until someone has read theirs.
 const ELSEWHERE: &[Elsewhere] = &[
-    // Preprocesses a header of Android's. Later versions have no build script.
+    // Preprocesses C for Android. Later versions have no build script.
     Elsewhere {
         package: "backtrace",
-        versions: ">=0.3.69, <0.3.75",
+        versions: ">=0.3.60, <0.3.74",
         only: "cfg(target_os = \"android\")",
         unless: None,
     },
     // Code for SIMD.
     Elsewhere {
         package: "blake3",
-        versions: ">=1.8.2, <1.9",
+        versions: ">=1.8.2, <=1.8.7",
         only: "cfg(any(target_arch = \"x86\", target_arch = \"x86_64\", \
                all(target_arch = \"aarch64\", target_endian = \"little\")))",
         unless: Some("neon"),
@@ -52,7 +53,7 @@ const ELSEWHERE: &[Elsewhere] = &[
     // psm, which it depends on, has assembly for all.
     Elsewhere {
         package: "stacker",
-        versions: ">=0.1.25, <0.2",
+        versions: ">=0.1.15, <=0.1.25",
         only: "cfg(windows)",
         unless: None,
     },
