@@ -22,6 +22,7 @@ use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::build_tools::{self, TOOL_OLD};
 use crate::project::left_out::LeftOut;
 use crate::project::linker::LinkerKind;
+use crate::project::reproducible::NOT_REPRODUCIBLE;
 use crate::project::request::TargetRequest;
 use crate::project::selection::Selected;
 use crate::project::settings::Settings;
@@ -240,8 +241,9 @@ fn target_plan(
         };
         problems.extend(blocking);
         let package = selected.packages.first().map(String::as_str);
-        let (blocking, choice) = check_libraries(request, facts, package, choice);
+        let (blocking, mut choice) = check_libraries(request, facts, package, choice);
         problems.extend(blocking);
+        choice.findings.extend(left_paths(request, target_facts));
         choice
     });
     let files = outputs::of_target(selected, settings, request, target_facts);
@@ -430,6 +432,23 @@ fn check_libraries(
         });
     }
     (problems, choice)
+}
+
+/// Returns the packages of a reproducible build that leave directories of it in programs.
+fn left_paths(
+    request: &TargetRequest,
+    target_facts: &TargetFacts,
+) -> impl Iterator<Item = CompilerFinding> {
+    let is_wanted = request.overrides.reproducible.is_some();
+    let cautions = target_facts.cautions.iter();
+    cautions
+        .filter(move |caution| is_wanted && caution.leaves_paths)
+        .map(|caution| CompilerFinding {
+            code: NOT_REPRODUCIBLE,
+            severity: Severity::Warn,
+            what: caution.to_string(),
+            switched_off: false,
+        })
 }
 
 /// Checks which tools an image lacks, and its compiler for build scripts. Returns the problems that

@@ -1,5 +1,6 @@
 //! Cautions about build scripts that were read: those that do something else where they
-//! cross-compile, that ask the host about the target, or that download.
+//! cross-compile, that ask the host about the target, that download, or that leave a directory of the
+//! build in programs.
 //!
 //! Pure.
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::project::system_libraries::LinkingPackage;
 
 /// A build script that does something else where it believes that it cross-compiles, that asks the
-/// host about the target, or that downloads.
+/// host about the target, that downloads, or that leaves a directory of the build in programs.
 #[derive(Debug)]
 pub struct Caution {
     /// Crate name.
@@ -19,6 +20,8 @@ pub struct Caution {
     pub without: &'static [&'static str],
     /// True if it matters only for a foreign target.
     pub foreign: bool,
+    /// True if directories of the build are in the programs, whatever flags compilers have.
+    pub leaves_paths: bool,
     /// Clause that says what the build script does.
     pub what: &'static str,
     /// Place in the crate where that was read.
@@ -32,6 +35,7 @@ pub const CAUTIONS: &[Caution] = &[
         only_with: &["buildtime_bindgen"],
         without: &[],
         foreign: true,
+        leaves_paths: false,
         what: "leaves out `sqlite3_vmprintf` and the other functions with a `va_list` when it \
                cross-compiles",
         source: "libsqlite3-sys 0.40.0, build.rs, `is_cross_compiling`",
@@ -41,6 +45,7 @@ pub const CAUTIONS: &[Caution] = &[
         only_with: &[],
         without: &[],
         foreign: true,
+        leaves_paths: false,
         what: "does not ask pkg-config when it cross-compiles: it chooses between MIT and Heimdal \
                by the host's libraries, unless `LIBGSSAPI_IMPL` is set",
         source: "libgssapi-sys 0.3.4, build.rs, `cross_compile`",
@@ -50,6 +55,7 @@ pub const CAUTIONS: &[Caution] = &[
         only_with: &[],
         without: &[],
         foreign: true,
+        leaves_paths: false,
         what: "takes the version of the host's libpcap for the target's where pkg-config finds \
                none, unless `LIBPCAP_VER` is set",
         source: "pcap 2, build.rs, `get_libpcap_version`",
@@ -59,6 +65,7 @@ pub const CAUTIONS: &[Caution] = &[
         only_with: &[],
         without: &["system"],
         foreign: false,
+        leaves_paths: false,
         what: "downloads the source of OpenBLAS and compiles it; its feature `system` does not",
         source: "openblas-src 0.10.16, build.rs, `openblas_build::download`",
     },
@@ -67,6 +74,7 @@ pub const CAUTIONS: &[Caution] = &[
         only_with: &["download-binaries"],
         without: &["disable-linking"],
         foreign: false,
+        leaves_paths: false,
         what: "downloads binaries of ONNX Runtime",
         source: "ort-sys 2.0.0-rc.15, build/download/mod.rs",
     },
@@ -75,8 +83,19 @@ pub const CAUTIONS: &[Caution] = &[
         only_with: &["fetch-latest"],
         without: &["use-pkg-config"],
         foreign: false,
+        leaves_paths: false,
         what: "downloads the latest source of libsodium",
         source: "libsodium-sys-stable 1.24.3, build.rs, `retrieve_and_verify_archive`",
+    },
+    Caution {
+        name: "openssl-sys",
+        only_with: &["vendored"],
+        without: &[],
+        foreign: false,
+        leaves_paths: true,
+        what: "compiles OpenSSL, which keeps the directory that it is installed to in programs \
+               (`ENGINESDIR`, `MODULESDIR`)",
+        source: "openssl-src 300.6.1, src/lib.rs, `--prefix`; measured",
     },
 ];
 
@@ -90,8 +109,23 @@ pub struct CautionFound {
     pub version: String,
     /// True if it matters only for a foreign target.
     pub foreign: bool,
+    /// True if directories of the build are in the programs.
+    #[serde(default)]
+    pub leaves_paths: bool,
     /// Clause that says what its build script does.
     pub what: String,
+}
+
+impl std::fmt::Display for CautionFound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            package,
+            version,
+            what,
+            ..
+        } = self;
+        write!(f, "the build script of {package} {version} {what}")
+    }
 }
 
 /// Returns the cautions about a package's build script.
@@ -109,6 +143,7 @@ pub fn of(package: &LinkingPackage) -> Vec<CautionFound> {
             package: package.name.clone(),
             version: package.version.clone(),
             foreign: caution.foreign,
+            leaves_paths: caution.leaves_paths,
             what: caution.what.to_owned(),
         })
         .collect()
@@ -133,4 +168,5 @@ fn a_build_script_that_downloads_or_asks_the_host_is_known() {
         &["downloads binaries of ONNX Runtime"],
     );
     check("openblas-src", &["system"], &[]);
+    check("openssl-sys", &[], &[]);
 }

@@ -135,8 +135,11 @@ pub const NOT_REPRODUCIBLE: Code = code(&CodeInfo {
     title: "the bytes of programs may depend on this machine",
     cause: "A reproducible build is asked for, and something of this machine cannot be kept out of \
             its programs.",
-    detection: "A directory whose path has a space or `=` cannot be named in flags of C compilers.",
-    fix: "Build in a directory whose path has neither.",
+    detection: "A directory whose path has a space or `=` cannot be named in flags of C compilers. \
+                openssl-sys with its feature `vendored` compiles OpenSSL, which keeps the directory \
+                that it is installed to.",
+    fix: "Build in a directory whose path has neither. With a vendored OpenSSL, the bytes are the same \
+          only in a directory of the same path, or leave the feature out and link the system's.",
     page: "reproducibility",
     sources: &["reproducible-builds.org"],
     waivable: false,

@@ -214,12 +214,7 @@ pub fn cautions(target: &Target, facts: &Facts, target_facts: &TargetFacts) -> V
         .cautions
         .iter()
         .filter(|caution| is_foreign || !caution.foreign)
-        .map(|caution| {
-            format!(
-                "the build script of {} {} {}",
-                caution.package, caution.version, caution.what
-            )
-        })
+        .map(ToString::to_string)
         .collect()
 }
 

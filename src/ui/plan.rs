@@ -10,10 +10,12 @@ use crate::build::plan::{Plan, TargetPlan};
 use crate::build::universal::{Joined, Universal};
 use crate::inspect::auditable::{Kind, ListedPackage};
 use crate::invocation::{quote, quote_value};
+use crate::problem::code::Code;
 use crate::problem::style::STRONG;
 use crate::problem::text::{self, printable};
 use crate::project::build_tools::TOOL_OLD;
 use crate::project::left_out;
+use crate::project::reproducible::NOT_REPRODUCIBLE;
 use crate::project::setting::{Setting, ignored_message};
 use crate::project::wasm_bindgen::Flavor;
 use crate::toolchain::candidate::{Candidate, SetBy, Variable, choice};
@@ -24,6 +26,9 @@ use crate::toolchain::probe::definition::Probe;
 use crate::toolchain::probe::report::{Answer, Report, Verdict};
 use crate::toolchain::probe::table;
 use crate::toolchain::system_library::SystemLibrary;
+
+/// Findings that the row of their subject shows, not the compiler's.
+const HAVE_OWN_ROWS: &[Code] = &[SYSTEM_LIBRARY_MISSING, NOT_REPRODUCIBLE];
 
 /// Formats a plan.
 pub fn plan(plan: &Plan) -> String {
@@ -130,7 +135,7 @@ fn target_plan(target: &TargetPlan) -> String {
                 toolchain
                     .findings
                     .iter()
-                    .filter(|finding| finding.code != SYSTEM_LIBRARY_MISSING)
+                    .filter(|finding| !HAVE_OWN_ROWS.contains(&finding.code))
                     .map(|finding| format!("{}: {}", finding.code.name(), finding.what)),
             )
             .collect(),
@@ -167,6 +172,13 @@ fn target_plan(target: &TargetPlan) -> String {
                     .to_owned()
             })
             .into_iter()
+            .chain(
+                toolchain
+                    .findings
+                    .iter()
+                    .filter(|finding| finding.code == NOT_REPRODUCIBLE)
+                    .map(|finding| format!("but {}: {}", finding.code.name(), finding.what)),
+            )
             .collect(),
     );
     row(

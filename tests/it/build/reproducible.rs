@@ -562,3 +562,33 @@ fn a_time_that_is_no_number_is_rejected_before_anything_is_compiled() {
     }
     project.xpkg_with(&variables, "plan").ok();
 }
+
+/// OpenSSL keeps the directory that its own `make install` would install it to.
+#[test]
+fn a_package_that_leaves_paths_in_programs_is_told_before_the_build() {
+    let project = Project::of("hello").with("cc");
+    project.append(
+        "Cargo.toml",
+        "[dependencies]\nopenssl-sys = { path = \"openssl-sys\", features = [\"vendored\"] }\n",
+    );
+    project.write(
+        "openssl-sys/Cargo.toml",
+        "[package]\nname = \"openssl-sys\"\nversion = \"0.9.118\"\nedition = \
+         \"2024\"\n[features]\nvendored = []\n",
+    );
+    project.write("openssl-sys/src/lib.rs", "");
+    project.write("openssl-sys/build.rs", "fn main() {}");
+    let what = "not-reproducible: the build script of openssl-sys 0.9.118 compiles OpenSSL, which \
+                keeps the directory that it is installed to in programs (`ENGINESDIR`, \
+                `MODULESDIR`)\n";
+    let warning = what.replacen("not-reproducible", "warning[not-reproducible]", 1);
+    let warning = warning.replace('\n', &format!(" (target `{HOST}`)\n"));
+    let build = format!("build --target {HOST}");
+    let run = project.xpkg(&format!("{build} --reproducible")).ok();
+    assert!(run.stderr.contains(&warning), "{}", run.stderr);
+    let run = project.xpkg(&build).ok();
+    assert!(!run.stderr.contains("not-reproducible"), "{}", run.stderr);
+    let run = project.xpkg(&format!("plan --reproducible --target {HOST}"));
+    let row = format!("the commit's time\n              but {what}");
+    assert!(run.stdout.contains(&row), "{}", run.stdout);
+}
