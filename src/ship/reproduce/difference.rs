@@ -13,6 +13,9 @@ use goblin::mach::Mach;
 /// Longest text that is shown before and after a place, in bytes.
 const LONGEST: usize = 80;
 
+/// Longest text that a package is read off, before and after a place, in bytes: as long as paths are.
+const LONGEST_PATH: usize = 4096;
+
 /// Sections by the beginnings of their names, the causes first.
 const ORDER: &[&str] = &[
     ".comment",
@@ -128,13 +131,20 @@ pub fn difference(found: &[u8], rebuilt: &[u8]) -> Option<Difference> {
         .as_deref()
         .is_some_and(|section| LAST.contains(&section));
     let ((text, at), (other, other_at)) = (text_at(found, here), text_at(rebuilt, there));
+    let whole = |bytes, at| {
+        package(&String::from_utf8_lossy(text_around(
+            bytes,
+            at,
+            LONGEST_PATH,
+        )))
+    };
     Some(Difference {
         likeness: if is_id {
             Likeness::BuildId
         } else {
             likeness((&text, at), (&other, other_at))
         },
-        package: package(&text).or_else(|| package(&other)),
+        package: whole(found, here).or_else(|| whole(rebuilt, there)),
         others: differing
             .iter()
             .skip(1)
@@ -203,23 +213,38 @@ fn sections(bytes: &[u8]) -> Vec<(String, Range<usize>)> {
     }
 }
 
+/// Returns true for a byte of a text.
+fn is_text(byte: &u8) -> bool {
+    byte.is_ascii_graphic() || *byte == b' '
+}
+
+/// Returns the number of printable bytes before a place, `longest` at most.
+fn printable_before(bytes: &[u8], at: usize, longest: usize) -> usize {
+    let before = bytes[..at.min(bytes.len())].iter().rev();
+    before
+        .take(longest)
+        .take_while(|byte| is_text(byte))
+        .count()
+}
+
+/// Returns the printable bytes around a place, `longest` at most before it and as many after it.
+fn text_around(bytes: &[u8], at: usize, longest: usize) -> &[u8] {
+    let before = printable_before(bytes, at, longest);
+    let rest = bytes.get(at..).unwrap_or_default();
+    let after = rest.iter().take(longest).take_while(|byte| is_text(byte));
+    let (start, end) = (at - before, at + after.count());
+    bytes.get(start..end).unwrap_or_default()
+}
+
 /// Returns the printable text around a place, or its bytes if there is none, and the offset of the
 /// place in it.
 fn text_at(bytes: &[u8], at: usize) -> (String, usize) {
-    let is_text = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
-    let before = bytes[..at.min(bytes.len())]
-        .iter()
-        .rev()
-        .take(LONGEST)
-        .take_while(|byte| is_text(byte))
-        .count();
-    let rest = bytes.get(at..).unwrap_or_default();
-    let after = rest.iter().take(LONGEST).take_while(|byte| is_text(byte));
-    let after = after.count();
-    if before + after >= 4 {
-        let text = &bytes[at - before..at + after];
+    let text = text_around(bytes, at, LONGEST);
+    if text.len() >= 4 {
+        let before = printable_before(bytes, at, LONGEST);
         return (String::from_utf8_lossy(text).into_owned(), before);
     }
+    let rest = bytes.get(at..).unwrap_or_default();
     let shown: Vec<String> = rest
         .iter()
         .take(8)
@@ -363,6 +388,22 @@ mod tests {
         ] {
             assert_eq!(of(name).as_deref(), expected);
         }
+    }
+
+    #[test]
+    fn a_package_is_read_off_a_path_that_is_too_long_to_be_shown() {
+        let path = |root: &str| {
+            let target = "target/x86_64-unknown-linux-musl/release".to_owned();
+            let place = "out/openssl-build/install/lib/engines-3";
+            format!(
+                "{root}/reproduce/work/a/long/directory/{target}/build/openssl-sys-0123456789abcdef/{place}"
+            )
+        };
+        let (found, rebuilt) = (path("/work"), path("/tmp/checkout"));
+        let found = difference(found.as_bytes(), rebuilt.as_bytes()).unwrap();
+        assert_eq!(found.found.len(), LONGEST + 1);
+        let package = found.package.as_deref();
+        assert_eq!(package, Some("the build script of openssl-sys"));
     }
 
     #[test]
