@@ -249,7 +249,9 @@ fn fill(cell: &Cell, scratch: &Path, other: &Other) -> Result<Record, String> {
             let text = |key: &str| finding[key].as_str().unwrap_or_default().to_owned();
             let name = text("path");
             let name = name.rsplit('/').next().unwrap_or_default().to_owned();
-            format!("{name}: {}", text("found"))
+            // The records have no paths of this machine.
+            let place = format!("{}/", work.display());
+            format!("{name}: {}", text("found").replace(&place, ""))
         })
         .collect();
     let _ = std::fs::remove_dir_all(&work);

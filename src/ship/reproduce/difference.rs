@@ -393,13 +393,10 @@ mod tests {
     #[test]
     fn a_package_is_read_off_a_path_that_is_too_long_to_be_shown() {
         let path = |root: &str| {
-            let target = "target/x86_64-unknown-linux-musl/release".to_owned();
-            let place = "out/openssl-build/install/lib/engines-3";
-            format!(
-                "{root}/reproduce/work/a/long/directory/{target}/build/openssl-sys-0123456789abcdef/{place}"
-            )
+            let long = "a/directory/of/some/length/".repeat(4);
+            format!("{root}/{long}build/openssl-sys-0123456789abcdef/out/install/lib/engines-3")
         };
-        let (found, rebuilt) = (path("/work"), path("/tmp/checkout"));
+        let (found, rebuilt) = (path("/home/ci"), path("/srv/checkout"));
         let found = difference(found.as_bytes(), rebuilt.as_bytes()).unwrap();
         assert_eq!(found.found.len(), LONGEST + 1);
         let package = found.package.as_deref();
