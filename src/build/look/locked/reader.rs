@@ -1,4 +1,4 @@
-//! Reads the tools of a plan by their content, for `xpkg.lock` and `--locked`.
+//! Reads the files of tools, and asks compilers for what they start and link.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -8,31 +8,20 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rayon::prelude::*;
 
 use crate::build::look::session::Session;
-use crate::build::plan::{Plan, TargetPlan};
-use crate::build::record::{Places, record};
+use crate::build::record::Places;
 use crate::digest;
 use crate::host::codes::FILE_ACCESS;
 use crate::host::entries::PathKind;
 use crate::host::machine::Host;
 use crate::invocation::Invocation;
 use crate::problem::{Problem, Result};
-use crate::project::linker::LinkerKind;
 use crate::project::look::rustc::starts_only;
-use crate::project::workspace::tools_dir;
-use crate::toolchain::c_usage::CUsage;
 use crate::toolchain::candidate::Candidate;
 use crate::toolchain::facts::Zig;
-use crate::toolchain::image::lockfile::NAME;
-use crate::toolchain::image::look::store::read_lock;
-use crate::toolchain::locked::{
-    C_COMPILER, CXX_COMPILER, LockedTool, LockedToolchain, RUSTC_COMMAND, RUSTC_WORKSPACE_WRAPPER,
-    RUSTC_WRAPPER, SCRIPT_COMPILER, STANDARD_LIBRARY, TOOLCHAIN_CHANGED,
-};
+use crate::toolchain::locked::{LockedTool, RUSTC_COMMAND, RUSTC_WORKSPACE_WRAPPER, RUSTC_WRAPPER};
 use crate::toolchain::look::programs;
-use crate::toolchain::probe::definition::version;
-use crate::toolchain::probe::linker::{CalledLinker, RustcsLld, called, link_arguments};
+use crate::toolchain::probe::linker::{CalledLinker, RustcsLld, called};
 use crate::toolchain::words::{ToolWords, is_launcher};
-use crate::tree::source::Source;
 
 /// Time limit of a question to a compiler.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -70,253 +59,30 @@ const LINKER_DIRECTORIES: &[&str] = &["gcc-ld", "self-contained"];
 /// Largest size of rustup's list of a component's files, in bytes.
 const LONGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
-/// Refuses tools that are not those of `xpkg.lock`, if it has any and `--locked` is given. A standard
-/// library that is to be installed is not compared yet.
-///
-/// # Errors
-/// `toolchain-changed`, one for each target; a file of a tool cannot be read.
-pub fn check(host: &Host, session: &Session, plan: &Plan) -> Result<(), Vec<Problem>> {
-    let changed = changed(host, session, plan).map_err(|problem| vec![problem])?;
-    let problems: Vec<Problem> = changed.into_iter().map(|(_, problem)| problem).collect();
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
-}
-
-/// Returns the targets whose tools [`check`] refuses, by their full names, with the problem of each.
-///
-/// # Errors
-/// A file of a tool cannot be read.
-pub fn changed(host: &Host, session: &Session, plan: &Plan) -> Result<Vec<(String, Problem)>> {
-    let options = &session.request.cargo_options;
-    if !(options.locked || options.frozen) {
-        return Ok(Vec::new());
-    }
-    let lock = read_lock(host, &session.request.project)?;
-    if lock.toolchains.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut problems = Vec::new();
-    for target in &plan.targets {
-        let triple = target.target.triple();
-        let lines = match lock.toolchains.iter().find(|known| known.target == triple) {
-            None => vec![format!("`{NAME}` has none for this target")],
-            Some(locked) => {
-                let here = toolchain(host, session, plan, target)?;
-                locked.differences(&here, &unneeded(session, target))
-            }
-        };
-        if !lines.is_empty() {
-            let message = format!("the tools for `{triple}` are not those in `{NAME}`");
-            let problem = Problem::new(TOOLCHAIN_CHANGED, message)
-                .note("found", lines)
-                .help(format!(
-                    "install those, or lock the ones here: `cargo xpkg lock --toolchains --target \
-                     {triple}`"
-                ));
-            problems.push((target.target.to_string(), problem));
-        }
-    }
-    Ok(problems)
-}
-
-/// Returns the C that is compiled for a target.
-fn c_usage(session: &Session, target: &TargetPlan) -> Option<CUsage> {
-    let mut requests = session.request.settings.requests.iter();
-    let request = requests.find(|request| request.target == target.target)?;
-    Some(CUsage::new(request, session.facts.of(&target.target)))
-}
-
-/// Returns the roles of tools that have nothing to do in this run, or are not here yet.
-pub fn unneeded(session: &Session, target: &TargetPlan) -> Vec<&'static str> {
-    let usage = c_usage(session, target);
-    let mut roles = Vec::new();
-    if !usage.as_ref().is_some_and(|usage| usage.present) {
-        roles.push(C_COMPILER);
-    }
-    if !usage.is_some_and(|usage| usage.has_cxx()) {
-        roles.push(CXX_COMPILER);
-    }
-    if session.facts.host.c_packages.is_empty() {
-        roles.push(SCRIPT_COMPILER);
-    }
-    if target.install.is_some() {
-        roles.push(STANDARD_LIBRARY);
-    }
-    roles
-}
-
-/// Returns the tools of a target by their content.
-///
-/// # Errors
-/// A file of one cannot be read.
-pub fn toolchain(
-    host: &Host,
-    session: &Session,
-    plan: &Plan,
-    target: &TargetPlan,
-) -> Result<LockedToolchain> {
-    let (facts, workspace) = (&session.facts, &session.request.project.workspace);
-    let places = session.places(host);
-    let named = record(facts, plan, target, &Source::default(), &places).toolchain;
-    let (sysroot, triple) = (&facts.rustc.sysroot, target.target.triple());
-    let rustlib = sysroot.join("lib/rustlib");
-    let reader = Reader {
-        host,
-        root: &workspace.root,
-        own: tools_dir(workspace),
-        sysroot,
-        places: &places,
-    };
-    let mut tools = vec![LockedTool {
-        role: "rustc".to_owned(),
-        program: "rustc".to_owned(),
-        arguments: None,
-        version: Some(facts.rustc.release.clone()),
-        files: reader.rustc(sysroot, &facts.rustc.host)?,
-    }];
-    let library = rustlib.join(triple).join("lib");
-    if host.is_dir(&library) {
-        let name = format!("lib/rustlib/{triple}/lib");
-        tools.push(LockedTool {
-            role: STANDARD_LIBRARY.to_owned(),
-            program: "std".to_owned(),
-            arguments: None,
-            version: None,
-            files: BTreeMap::from([(name, reader.standard_library(&rustlib, triple)?)]),
-        });
-    }
-    let candidate = &target.toolchain.candidate;
-    // The pin of the image has its digest, and variables of this machine are not in it.
-    if candidate.image.is_some() {
-        return Ok(LockedToolchain {
-            target: triple.to_owned(),
-            tools,
-        });
-    }
-    tools.extend(reader.rustc_callers(session)?);
-    if candidate.kind == LinkerKind::Zig
-        && let Some(zig) = &facts.zig
-    {
-        tools.push(LockedTool {
-            role: "zig".to_owned(),
-            program: "zig".to_owned(),
-            arguments: None,
-            version: Some(zig.version.to_string()),
-            files: reader.zig(zig)?,
-        });
-    }
-    let mut requests = session.request.settings.requests.iter();
-    let request = requests.find(|request| request.target == target.target);
-    if let Some(sysroot) = request.and_then(|request| request.sysroot.as_ref()) {
-        tools.push(LockedTool {
-            role: "sysroot".to_owned(),
-            program: sysroot.file_name().unwrap_or_default().to_owned(),
-            arguments: None,
-            version: None,
-            files: BTreeMap::from([("files".to_owned(), reader.large_directory(sysroot)?)]),
-        });
-    }
-    let linker = &candidate.linker;
-    let rustflags = &facts.of(&target.target).rustflags;
-    let lld = RustcsLld::by_default(&target.target, version(&facts.rustc.release), rustflags);
-    // As rustc orders them: the last one that names a linker is obeyed.
-    let started = candidate.started_by(&linker.program);
-    let scripts = started.iter().flat_map(|started| &started.arguments);
-    let arguments = scripts
-        .cloned()
-        .chain(
-            lld.iter()
-                .flat_map(|lld| reader.lld_arguments(lld, &facts.rustc.host)),
-        )
-        .chain(link_arguments(rustflags));
-    tools.extend(reader.tool(
-        "linker",
-        &Named {
-            program: linker.program.clone(),
-            path: linker.path.clone(),
-            arguments: Vec::new(),
-            others: arguments.collect(),
-            version: named.linker.version.clone(),
-            is_compiler: linker.machine.is_some(),
-        },
-    )?);
-    let compiler = |value: &str, known: Option<&Utf8Path>, version: Option<String>| {
-        Named::compiler(facts.words(value), known, version).started_by(candidate)
-    };
-    let usage = c_usage(session, target);
-    let has_c = usage.as_ref().is_some_and(|usage| usage.present);
-    let has_cxx = usage.is_some_and(|usage| usage.has_cxx());
-    let is_native = candidate.kind == LinkerKind::Native;
-    let c_compiler = candidate.c_compiler.as_ref();
-    // Where nobody names one, the cc crate calls these for the host.
-    let cc = c_compiler
-        .map(|compiler| compiler.program.as_str())
-        .or(Some("cc").filter(|_| is_native));
-    if let Some(cc) = cc.filter(|_| has_c) {
-        let version = named.c_compiler.as_ref();
-        let version = version.and_then(|compiler| compiler.version.clone());
-        let known = c_compiler.and_then(|compiler| compiler.path.as_deref());
-        tools.extend(reader.tool(C_COMPILER, &compiler(cc, known, version))?);
-    }
-    let settings = &facts.of(&target.target).settings;
-    let by_user = settings.get("CXX").map(|setting| setting.value.as_str());
-    let names = [
-        format!("CXX_{}", triple.replace('-', "_")),
-        format!("CXX_{triple}"),
-    ];
-    let by_xpkg = candidate
-        .variables
-        .iter()
-        .find(|set| names.contains(&set.name));
-    let cxx = by_user
-        .or(by_xpkg.map(|set| set.value.as_str()))
-        .or(Some("c++").filter(|_| is_native));
-    if let Some(cxx) = cxx.filter(|_| has_cxx) {
-        tools.extend(reader.tool(CXX_COMPILER, &compiler(cxx, None, None))?);
-    }
-    // What it compiles may write sources, or compress and generate what is part of the program.
-    if let Some(compiler) = &facts.host.compiler {
-        tools.extend(reader.tool(
-            SCRIPT_COMPILER,
-            &Named {
-                program: compiler.program.clone(),
-                path: compiler.path.clone(),
-                arguments: facts.host.arguments.clone(),
-                others: Vec::new(),
-                version: compiler.version.clone(),
-                is_compiler: compiler.machine.is_some(),
-            },
-        )?);
-    }
-    Ok(LockedToolchain {
-        target: triple.to_owned(),
-        tools,
-    })
-}
-
 /// A tool as it is called.
-struct Named {
+pub(super) struct Named {
     /// Name or path.
-    program: String,
+    pub(super) program: String,
     /// Full path, if known.
-    path: Option<Utf8PathBuf>,
+    pub(super) path: Option<Utf8PathBuf>,
     /// Arguments of every call.
-    arguments: Vec<String>,
+    pub(super) arguments: Vec<String>,
     /// More of them, which are no part of the tool: of rustc, of rustflags, and of a script of xpkg's
     /// own, whose name has a digest of them.
-    others: Vec<String>,
-    version: Option<String>,
+    pub(super) others: Vec<String>,
+    pub(super) version: Option<String>,
     /// True if it is asked for its parts.
-    is_compiler: bool,
+    pub(super) is_compiler: bool,
 }
 
 impl Named {
     /// Returns a compiler that is named with words. What starts it decides no byte. `known` is a path that
     /// may be that of the compiler, which need not be on PATH (an NDK's).
-    fn compiler(words: ToolWords, known: Option<&Utf8Path>, version: Option<String>) -> Self {
+    pub(super) fn compiler(
+        words: ToolWords,
+        known: Option<&Utf8Path>,
+        version: Option<String>,
+    ) -> Self {
         let name = Utf8Path::new(&words.program).file_name();
         let path = known.filter(|known| known.file_name() == name);
         Self {
@@ -330,7 +96,7 @@ impl Named {
     }
 
     /// Returns what a script of the candidate starts in place of the script.
-    fn started_by(self, candidate: &Candidate) -> Self {
+    pub(super) fn started_by(self, candidate: &Candidate) -> Self {
         match candidate.started_by(&self.program) {
             Some(started) => Self {
                 path: Some(started.path.clone()),
@@ -343,14 +109,14 @@ impl Named {
 }
 
 /// Reads the files of tools.
-struct Reader<'a> {
-    host: &'a Host,
-    root: &'a Utf8Path,
+pub(super) struct Reader<'a> {
+    pub(super) host: &'a Host,
+    pub(super) root: &'a Utf8Path,
     /// Directory of xpkg's own wrappers: what they start is read, not they.
-    own: Utf8PathBuf,
+    pub(super) own: Utf8PathBuf,
     /// Directory of the Rust toolchain.
-    sysroot: &'a Utf8Path,
-    places: &'a Places,
+    pub(super) sysroot: &'a Utf8Path,
+    pub(super) places: &'a Places,
 }
 
 impl Reader<'_> {
@@ -377,7 +143,7 @@ impl Reader<'_> {
 
     /// Returns the digest of the names and digests of all files below a directory of thousands of files,
     /// which are read on all cores, each time. A link counts as what it leads to.
-    fn large_directory(&self, directory: &Utf8Path) -> Result<String> {
+    pub(super) fn large_directory(&self, directory: &Utf8Path) -> Result<String> {
         let mut seen = BTreeMap::new();
         let mut lines = Vec::new();
         self.below(directory, "", &mut seen, &mut lines)?;
@@ -437,7 +203,7 @@ impl Reader<'_> {
 
     /// Returns the files of zig: the program, and the sources and headers that it compiles C libraries
     /// and compiler-rt from.
-    fn zig(&self, zig: &Zig) -> Result<BTreeMap<String, String>> {
+    pub(super) fn zig(&self, zig: &Zig) -> Result<BTreeMap<String, String>> {
         Ok(BTreeMap::from([
             ("zig".to_owned(), self.file(&zig.path)?),
             ("lib".to_owned(), self.large_directory(&zig.library)?),
@@ -445,7 +211,7 @@ impl Reader<'_> {
     }
 
     /// Returns the files of rustc: the program, its libraries, and its linkers.
-    fn rustc(&self, sysroot: &Utf8Path, host: &str) -> Result<BTreeMap<String, String>> {
+    pub(super) fn rustc(&self, sysroot: &Utf8Path, host: &str) -> Result<BTreeMap<String, String>> {
         let mut files = BTreeMap::new();
         for name in ["bin/rustc", "bin/rustc.exe"] {
             let path = sysroot.join(name);
@@ -491,7 +257,7 @@ impl Reader<'_> {
 
     /// Returns the programs that cargo calls in place of rustc: the one that is configured, if it is another
     /// one, and its wrappers. Caches decide no byte.
-    fn rustc_callers(&self, session: &Session) -> Result<Vec<LockedTool>> {
+    pub(super) fn rustc_callers(&self, session: &Session) -> Result<Vec<LockedTool>> {
         let build = &session.request.cargo_config.build;
         let wrapper = |program: &Option<PathBuf>| {
             let program = program.as_ref()?.to_str()?;
@@ -534,7 +300,7 @@ impl Reader<'_> {
 
     /// Returns the digest of a target's standard library: of all files in its directory that rustup has
     /// not installed with another component, such as `llvm-tools` or `rustc-dev`.
-    fn standard_library(&self, rustlib: &Utf8Path, triple: &str) -> Result<String> {
+    pub(super) fn standard_library(&self, rustlib: &Utf8Path, triple: &str) -> Result<String> {
         let own = format!("manifest-rust-std-{triple}");
         let below = format!("lib/rustlib/{triple}/lib/");
         let mut others = BTreeSet::new();
@@ -561,7 +327,7 @@ impl Reader<'_> {
 
     /// Returns the arguments by which rustc has a C compiler call lld; none if the toolchain does not
     /// have its own, as those of distributions.
-    fn lld_arguments(&self, lld: &RustcsLld, host: &str) -> Vec<String> {
+    pub(super) fn lld_arguments(&self, lld: &RustcsLld, host: &str) -> Vec<String> {
         let own = self.sysroot.join(format!("lib/rustlib/{host}/bin/gcc-ld"));
         if !self.host.is_dir(&own) {
             return Vec::new();
@@ -575,7 +341,7 @@ impl Reader<'_> {
 
     /// Returns a linker or a compiler with what it starts and links; `None` for one that is a part
     /// of another tool.
-    fn tool(&self, role: &str, named: &Named) -> Result<Option<LockedTool>> {
+    pub(super) fn tool(&self, role: &str, named: &Named) -> Result<Option<LockedTool>> {
         let found = || self.host.find(&named.program);
         let Some(path) = named.path.clone().or_else(found) else {
             return Ok(None);
