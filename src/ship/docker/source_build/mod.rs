@@ -2,5 +2,6 @@
 
 pub mod dockerfile;
 pub mod ignore;
+pub mod look;
 /// Writes the Dockerfile into the workspace.
 pub mod write;
