@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod stages;
+pub mod told;
 
 use serde::Serialize;
 
@@ -10,7 +11,8 @@ use crate::build::look::session::Session;
 use crate::build::look::timer::Timer;
 use crate::commands::args::MessageFormat;
 use crate::commands::pipeline::args::{PipelineArgs, options, store_args};
-use crate::commands::pipeline::stages::{Run, Told, keep_first, moved_parts, plan_findings};
+use crate::commands::pipeline::stages::{Run, keep_first};
+use crate::commands::pipeline::told::{Told, moved_parts, plan_findings};
 use crate::commands::publish::Place;
 use crate::host::machine::Host;
 use crate::host::shell;

@@ -2,8 +2,6 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::build::cache;
-use crate::build::cache::key;
 use crate::build::cargo_call::fetch;
 use crate::build::compile;
 use crate::build::look::locked;
@@ -17,6 +15,7 @@ use crate::commands::docker;
 use crate::commands::pipeline::args::{
     PipelineArgs, docker_args, options, publish_args, release_args,
 };
+use crate::commands::pipeline::told::{Told, tree_findings};
 use crate::commands::publish;
 use crate::commands::release;
 use crate::host::machine::Host;
@@ -25,11 +24,11 @@ use crate::invocation::Invocation;
 use crate::problem::code::Code;
 use crate::problem::text::count;
 use crate::problem::{Failure, Result};
-use crate::ship::pipeline::decide::{Range, Status, places};
+use crate::ship::pipeline::decide::{Range, places};
 use crate::ship::pipeline::look::{Asked, Scene};
 use crate::ship::pipeline::record::{End, Record, Records};
 use crate::ship::pipeline::stage::Stage;
-use crate::ship::pipeline::summary::{self, Finding, Ran, Summary};
+use crate::ship::pipeline::summary::{self, Ran, Summary};
 use crate::ship::pipeline::{page, write};
 use crate::ship::publish::codes::{STORE_BUSY, STORE_UNREACHABLE};
 use crate::ship::trees::look::{Demand, Origin, taken, verified};
@@ -58,17 +57,6 @@ pub struct Run<'a> {
     pub ran: Vec<Ran>,
     /// Hits of the compiler cache.
     pub compiler_cache: Option<String>,
-}
-
-/// What is told about a run beside its stages.
-#[derive(Debug, Clone, Default)]
-pub struct Told {
-    /// Status of each stage after the run.
-    pub statuses: Vec<Status>,
-    /// Parts of the cache's key that moved, by target.
-    pub moved: Vec<(String, Vec<String>)>,
-    /// Findings that did not stop the run.
-    pub findings: Vec<Finding>,
 }
 
 /// Makes a problem the failure of the run; after another failure, which stays, it is only reported.
@@ -570,62 +558,4 @@ fn merged(steps: Vec<Step>) -> Vec<Step> {
         }
     }
     merged
-}
-
-/// Returns the parts of each target's key that moved since the build that the cache records.
-pub fn moved_parts(
-    host: &Host,
-    scene: &Scene,
-    cache: &Utf8Path,
-    profile: &str,
-) -> Result<Vec<(String, Vec<String>)>> {
-    let used = cache::look::records(host, cache)?;
-    let mut moved = Vec::new();
-    for target in scene.targets() {
-        let before = used
-            .iter()
-            .find(|used| used.target == target && used.profile == profile);
-        let Some(before) = before else { continue };
-        let parts = scene.parts(Some(&target))?;
-        let names: Vec<String> = key::moved(&before.key, &parts)
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
-        if !names.is_empty() {
-            moved.push((target, names));
-        }
-    }
-    Ok(moved)
-}
-
-/// Returns the findings of a plan that did not stop it.
-pub fn plan_findings(plan: &Plan) -> Vec<Finding> {
-    let of_targets = plan.targets.iter().flat_map(|target| {
-        let findings = target.toolchain.findings.iter();
-        findings.map(move |finding| (Some(target.target.to_string()), finding))
-    });
-    let of_host = plan.host_findings.iter().map(|finding| (None, finding));
-    let all = of_host.chain(of_targets);
-    all.map(|(of, finding)| Finding {
-        code: finding.code.name().to_owned(),
-        of,
-        text: finding.what.clone(),
-    })
-    .collect()
-}
-
-/// Returns the findings about staged bins that were accepted.
-pub fn tree_findings(scene: &Scene) -> Result<Vec<Finding>> {
-    let manifest = scene.manifest()?.map(|(manifest, _)| manifest);
-    let artifacts = manifest.into_iter().flat_map(|manifest| manifest.artifacts);
-    let findings = artifacts.flat_map(|artifact| {
-        let path = artifact.path;
-        let waivers = artifact.waivers.into_iter();
-        waivers.map(move |waiver| Finding {
-            code: waiver.code,
-            of: Some(path.clone()),
-            text: waiver.message,
-        })
-    });
-    Ok(findings.collect())
 }
