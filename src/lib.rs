@@ -37,7 +37,7 @@
 //! | `inspect` | facts of one program, from its bytes |
 //! | `host` | the one door to the machine: processes, files, locks, replacement, printing |
 //! | `target` | target triples, parsed once; the tables of processors and systems |
-//! | `invocation`, `problem`, `digest` | a process as a value; problems and codes; SHA-256 |
+//! | `invocation`, `variables`, `problem`, `digest` | a process as a value; variables and paths that cargo reads; problems and codes; SHA-256 |
 //!
 //! The text of a code (`--explain not-static`) is in the file whose check reports it: search for its
 //! name in quotes, `"not-static"`.
@@ -71,6 +71,8 @@ pub mod toolchain;
 pub mod tree;
 #[doc(hidden)]
 pub mod ui;
+#[doc(hidden)]
+pub mod variables;
 #[doc(hidden)]
 pub mod verify;
 

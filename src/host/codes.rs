@@ -3,7 +3,13 @@
 use crate::problem::code::{Code, CodeInfo, code};
 
 /// Codes that this file declares.
-pub const CODES: &[Code] = &[NO_TOOLCHAIN, INTERRUPTED, FILE_ACCESS, PROCESS_FAILED];
+pub const CODES: &[Code] = &[
+    NO_TOOLCHAIN,
+    INTERRUPTED,
+    FILE_ACCESS,
+    PROCESS_FAILED,
+    VARIABLE_NOT_UTF8,
+];
 
 /// Code of a `cargo` or `rustc` that cannot be started.
 pub const NO_TOOLCHAIN: Code = code(&CodeInfo {
@@ -52,6 +58,19 @@ pub const PROCESS_FAILED: Code = code(&CodeInfo {
     detection: "Its exit code.",
     fix: "Run the command in the message by hand.",
     page: "codes",
+    sources: &[],
+    waivable: false,
+});
+
+/// Code of a variable that cannot be read.
+pub const VARIABLE_NOT_UTF8: Code = code(&CodeInfo {
+    name: "variable-not-utf8",
+    title: "the value of a variable is not UTF-8",
+    cause: "A variable that xpkg, cargo or compilers read (`CARGO_*`, `RUSTFLAGS`, `CC_*`, `XPKG_*`) has a \
+            value that cannot be read as text, so what it asks for would not be followed.",
+    detection: "The environment is read at the start.",
+    fix: "Set it to a value in UTF-8, or remove it.",
+    page: "configuration",
     sources: &[],
     waivable: false,
 });

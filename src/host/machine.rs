@@ -9,10 +9,11 @@ use std::sync::{Arc, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::host::codes::FILE_ACCESS;
+use crate::host::codes::{FILE_ACCESS, VARIABLE_NOT_UTF8};
 use crate::host::shell::Shell;
 use crate::host::signals::Interrupts;
 use crate::problem::{Problem, Result};
+use crate::variables;
 
 /// Variables that rustup's proxy sets for `cargo xpkg`. Passed on, they would override the pinned
 /// toolchain of a workspace in another directory. They are kept if the user chose the toolchain
@@ -24,33 +25,15 @@ const PROXY_VARIABLES: &[&str] = &[
     "CARGO",
 ];
 
-/// Variables that name a program, which cargo looks for from the directory that it is started in: the
-/// user's, where xpkg starts it in the workspace's root. Those of a target have their name between
-/// these two parts.
-const PROGRAM_VARIABLES: &[(&str, &str)] = &[
-    ("RUSTC", ""),
-    ("RUSTC_WRAPPER", ""),
-    ("RUSTC_WORKSPACE_WRAPPER", ""),
-    ("CARGO_BUILD_RUSTC", ""),
-    ("CARGO_BUILD_RUSTC_WRAPPER", ""),
-    ("CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER", ""),
-    ("CARGO_TARGET_", "_LINKER"),
-    ("CARGO_TARGET_", "_RUNNER"),
-];
-
-/// Returns the value of a variable with an absolute path, if it names a program by a path that begins
-/// at the current directory. Arguments may follow a runner.
-fn absolute_program(name: &str, value: &str, cwd: &Utf8Path) -> Option<Utf8PathBuf> {
-    let (_, end) = PROGRAM_VARIABLES.iter().find(|(start, end)| {
-        let rest = name.strip_prefix(start);
-        rest.is_some_and(|rest| rest.ends_with(end) && rest.is_empty() == end.is_empty())
-    })?;
-    let program = match *end {
-        "_RUNNER" => value.split_whitespace().next()?,
-        _ => value,
-    };
-    let is_path = program.contains(std::path::is_separator);
-    (is_path && Utf8Path::new(program).is_relative()).then(|| cwd.join(value))
+/// Returns `PATH` with absolute paths in place of those that begin at the current directory, so that all
+/// that is started in other directories finds the same programs; `None` if it has none.
+fn absolute_entries(path: &str, cwd: &Utf8Path) -> Option<String> {
+    let entries: Vec<_> = std::env::split_paths(path).collect();
+    if path.is_empty() || entries.iter().all(|entry| entry.is_absolute()) {
+        return None;
+    }
+    let absolute = entries.iter().map(|entry| cwd.as_std_path().join(entry));
+    std::env::join_paths(absolute).ok()?.into_string().ok()
 }
 
 /// The machine during one run.
@@ -75,7 +58,7 @@ impl Host {
     /// Reads the environment and the current directory.
     ///
     /// # Errors
-    /// `file-access` if the current directory cannot be read or is not UTF-8.
+    /// `file-access` if the current directory cannot be read or is not UTF-8; `variable-not-utf8`.
     pub fn new(shell: Shell) -> Result<Self> {
         let mut env: BTreeMap<OsString, OsString> = std::env::vars_os().collect();
         let source = env
@@ -91,10 +74,26 @@ impl Host {
             )
         })?;
         let cwd = Utf8PathBuf::from_path_buf(cwd).map_err(|path| not_utf8(&path))?;
+        let not_read = env.iter().find_map(|(name, value)| {
+            let name = name.to_str().filter(|name| variables::is_read(name))?;
+            value.to_str().is_none().then_some(name)
+        });
+        if let Some(name) = not_read {
+            let message = format!("the value of the variable `{name}` is not UTF-8");
+            return Err(Problem::new(VARIABLE_NOT_UTF8, message).help(format!(
+                "set it to one that is, or not at all: `unset {name}`"
+            )));
+        }
         for (name, value) in &mut env {
-            let text = name.to_str().zip(value.to_str());
-            if let Some(path) = text.and_then(|(name, text)| absolute_program(name, text, &cwd)) {
-                *value = path.into_std_path_buf().into_os_string();
+            let Some((name, text)) = name.to_str().zip(value.to_str()) else {
+                continue;
+            };
+            let absolute = match name {
+                "PATH" => absolute_entries(text, &cwd),
+                _ => variables::absolute_variable(name, text, &cwd),
+            };
+            if let Some(absolute) = absolute {
+                *value = absolute.into();
             }
         }
         Ok(Self {
@@ -268,23 +267,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn programs_are_found_from_the_current_directory() {
-        let check = |name: &str, value: &str| {
-            absolute_program(name, value, Utf8Path::new("/here")).map(Utf8PathBuf::into_string)
-        };
-        let linker = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_LINKER";
-        let runner = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_MUSL_RUNNER";
-        assert_eq!(check(linker, "./ld"), Some("/here/./ld".to_owned()));
-        assert_eq!(check(linker, "tools/ld"), Some("/here/tools/ld".to_owned()));
-        assert_eq!(check(linker, "ld"), None);
-        assert_eq!(check(linker, "/usr/bin/ld"), None);
-        assert_eq!(check(runner, "./run -v"), Some("/here/./run -v".to_owned()));
-        assert_eq!(check(runner, "qemu -L ./root"), None);
-        assert_eq!(
-            check("RUSTC", "../rustc"),
-            Some("/here/../rustc".to_owned())
-        );
-        assert_eq!(check("RUSTC_LOG", "a/b"), None);
-        assert_eq!(check("RUSTFLAGS", "-Clinker=./ld"), None);
+    fn entries_of_path_begin_at_the_current_directory() {
+        for (path, expected) in [
+            ("", None),
+            ("/bin:/usr/bin", None),
+            ("tools:/bin", Some("/here/tools:/bin")),
+            ("/bin:", Some("/bin:/here/")),
+        ] {
+            let absolute = absolute_entries(path, Utf8Path::new("/here"));
+            assert_eq!(absolute.as_deref(), expected, "{path}");
+        }
     }
 }

@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use crate::problem::code::{Code, CodeInfo, code};
 use crate::project::rustflags::{self, CodegenOption};
 use crate::target::Target;
+use crate::variables::COMPILER_PREFIXES;
 
 /// Configuration from a `--config` argument or an `include`d file.
 pub struct OpaqueConfig {
@@ -19,26 +20,6 @@ pub struct OpaqueConfig {
     /// True for `--config`, false for an included file.
     pub argument: bool,
 }
-
-/// Prefixes of environment variables that affect how build scripts compile C.
-const COMPILER_PREFIXES: &[&str] = &[
-    "AR",
-    "BINDGEN",
-    "CC",
-    "CFLAGS",
-    "CMAKE",
-    "CPPFLAGS",
-    "CRATE_CC",
-    "CXX",
-    "HOST_",
-    "JEMALLOC",
-    "MACOSX_DEPLOYMENT_TARGET",
-    "PKG_CONFIG",
-    "RANLIB",
-    "SDKROOT",
-    "SOURCE_DATE_EPOCH",
-    "TARGET_",
-];
 
 /// Returns a problem for each key in `opaque` that sets what xpkg controls for these targets.
 /// `targets_given`: the targets do not come from cargo's `build.target`. `joins_flags`: xpkg merges

@@ -22,7 +22,7 @@ const FLOORS: &[&[&str]] = &[
     &["inspect"],
     &["host"],
     &["guide"],
-    &["target", "invocation", "digest"],
+    &["target", "invocation", "digest", "variables"],
     &["problem"],
 ];
 

@@ -73,7 +73,7 @@ pub fn cargo_options(host: &Host, target_dir: Option<Utf8PathBuf>) -> CargoOptio
         offline: false,
         frozen: false,
         config: Vec::new(),
-        target_dir: target_directory(host, target_dir),
+        target_dir: target_dir.map(|dir| host.absolute(&dir)),
     }
 }
 
@@ -84,18 +84,6 @@ fn cargo_program(host: &Host) -> String {
         Some(program) if host.var("RUSTUP_TOOLCHAIN").is_none() => program.to_owned(),
         _ => "cargo".to_owned(),
     }
-}
-
-/// Returns the absolute path of `--target-dir`, else that of a relative CARGO_TARGET_DIR: cargo
-/// will run in the workspace's root, and the path is relative to the user's working directory.
-fn target_directory(host: &Host, flag: Option<Utf8PathBuf>) -> Option<Utf8PathBuf> {
-    let variable = host
-        .var("CARGO_TARGET_DIR")
-        .or_else(|| host.var("CARGO_BUILD_TARGET_DIR"));
-    let relative = variable
-        .map(Utf8PathBuf::from)
-        .filter(|dir| dir.is_relative());
-    flag.or(relative).map(|dir| host.absolute(&dir))
 }
 
 /// Returns the absolute path of `--manifest-path`.

@@ -29,6 +29,7 @@ use crate::project::{cross_toml, look};
 use crate::target::Target;
 use crate::toolchain::image::look::derived::dockerfile_base;
 use crate::toolchain::image::recipe::DockerfileBase;
+use crate::variables::absolute_argument;
 
 /// A run, resolved from options, environment and configuration. Of the machine it knows nothing
 /// but cargo and rustc.
@@ -81,7 +82,7 @@ impl RunRequest {
             locked,
             offline,
             frozen,
-            config: absolute_files(host, config),
+            config: absolute_paths(host, config),
             ..cargo_options(host, target_dir)
         };
         let manifest = manifest_path(host, manifest)?;
@@ -223,12 +224,12 @@ fn report_ignored(host: &Host, project: &ProjectContext) {
     }
 }
 
-/// Makes the files among the values of `--config` absolute: they are relative to the user's working
-/// directory, and cargo will run in the workspace's root.
-fn absolute_files(host: &Host, values: Vec<String>) -> Vec<String> {
+/// Makes the paths in the values of `--config` absolute, which are files or have keys with paths: they are
+/// relative to the user's working directory, and cargo will run in the workspace's root.
+fn absolute_paths(host: &Host, values: Vec<String>) -> Vec<String> {
     let absolute = |value: String| match Utf8Path::new(&value) {
         file if host.is_file(file) => host.absolute(file).into_string(),
-        _ => value,
+        _ => absolute_argument(&value, host.cwd()).unwrap_or(value),
     };
     values.into_iter().map(absolute).collect()
 }

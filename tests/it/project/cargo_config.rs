@@ -459,3 +459,53 @@ fn a_linker_by_a_relative_path_is_found_from_the_current_directory() {
     assert!(run.stderr.contains("tools/../own-linker"), "{}", run.stderr);
     assert_ne!(run.code, Some(0));
 }
+
+/// cargo, too, resolves them against where it is started.
+#[test]
+fn directories_by_relative_paths_begin_at_the_current_directory() {
+    let below = |project: Project| {
+        std::fs::create_dir(project.path("below")).unwrap();
+        project
+    };
+    let project = below(Project::of("hello"));
+    let build = format!("build -q --target {X86_MUSL}");
+    let with_argument = format!("{build} --config 'build.target-dir=\"by-argument\"'");
+    project.xpkg_in("below", &with_argument).ok();
+    let home = Project::of("hello").env("CARGO_HOME", "home");
+    home.write(
+        "below/home/config.toml",
+        "[build]\ntarget-dir = \"by-home\"\n",
+    );
+    home.xpkg_in("below", &build).ok();
+    let variable = Project::of("hello").env("CARGO_BUILD_BUILD_DIR", "by-variable");
+    let variable = below(variable);
+    variable.xpkg_in("below", &build).ok();
+    for (project, name) in [
+        (&project, "by-argument"),
+        (&home, "by-home"),
+        (&variable, "by-variable"),
+    ] {
+        let made = |directory: &str| project.path(directory).join(name).is_dir();
+        assert_eq!((made("below"), made("")), (true, false), "{name}");
+    }
+}
+
+/// A value that cannot be read would not be followed.
+#[test]
+fn a_variable_that_is_not_utf8_is_refused_by_name() {
+    let project = Project::of("hello").with("sh").with("env");
+    let xpkg = env!("CARGO_BIN_EXE_cargo-xpkg");
+    let plan = format!("{xpkg} xpkg plan --target {X86_MUSL}");
+    let run = project.shell(&format!(
+        "CC_x86_64_unknown_linux_musl=$(printf '\\377') {plan}"
+    ));
+    assert_eq!(run.code, Some(1));
+    assert_eq!(
+        run.stderr,
+        "error[variable-not-utf8]: the value of the variable `CC_x86_64_unknown_linux_musl` is not \
+         UTF-8\n  help: set it to one that is, or not at all: `unset CC_x86_64_unknown_linux_musl`\n"
+    );
+    project
+        .shell(&format!("OTHER=$(printf '\\377') {plan}"))
+        .ok();
+}
