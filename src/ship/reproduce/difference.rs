@@ -132,11 +132,8 @@ pub fn difference(found: &[u8], rebuilt: &[u8]) -> Option<Difference> {
         .is_some_and(|section| LAST.contains(&section));
     let ((text, at), (other, other_at)) = (text_at(found, here), text_at(rebuilt, there));
     let whole = |bytes, at| {
-        package(&String::from_utf8_lossy(text_around(
-            bytes,
-            at,
-            LONGEST_PATH,
-        )))
+        let text = String::from_utf8_lossy(text_around(bytes, at, LONGEST_PATH));
+        package(&text, printable_before(bytes, at, LONGEST_PATH))
     };
     Some(Difference {
         likeness: if is_id {
@@ -336,30 +333,70 @@ fn is_date(text: &str) -> bool {
         || text.split([' ', ':', '-']).any(is_seconds)
 }
 
-/// Returns the package whose directory a path names: `ring 0.17.14` of cargo's registry, `ring` of a
-/// build script's output.
-fn package(text: &str) -> Option<String> {
-    let parts: Vec<&str> = text.split(['/', '\\']).collect();
-    let in_registry = parts.windows(4).find_map(|parts| match parts {
-        // Names and versions both have hyphens.
-        ["registry", "src", _, package] => package.match_indices('-').find_map(|(at, _)| {
-            let (name, version) = (&package[..at], &package[at + 1..]);
-            let version = Version::parse(version).ok()?;
-            Some(format!("{name} {version}"))
-        }),
-        _ => None,
-    });
-    let of_script = || {
-        parts.windows(3).find_map(|parts| match parts {
-            ["build", package, "out"] => {
-                let (name, hash) = package.rsplit_once('-')?;
-                let is_hash = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
-                is_hash.then(|| format!("the build script of {name}"))
-            }
-            _ => None,
-        })
+/// Directories in which homes and checkouts are: a second one in what looks like one path begins another.
+const ROOTS: &[&str] = &[
+    "/builds/", "/home/", "/opt/", "/root/", "/srv/", "/tmp/", "/Users/", "/usr/", "/var/",
+];
+
+/// Returns the package whose directory is in the path at a place in a text: `ring 0.17.14` of cargo's
+/// registry, `ring` of a build script's output. Paths may follow each other without a separator: one ends
+/// after the name of a Rust source, and where another one begins.
+fn package(text: &str, at: usize) -> Option<String> {
+    let parts: Vec<(usize, &str)> = parts(text);
+    let named = |parts: &[(usize, &str)]| {
+        let start = parts[0].0;
+        let names: Vec<&str> = parts.iter().map(|(_, part)| *part).collect();
+        let package = of_registry(&names).or_else(|| of_script(&names))?;
+        Some((start, package))
     };
-    in_registry.or_else(of_script)
+    let is_of_place = |start: usize| {
+        let (from, to) = (start.min(at), start.max(at));
+        let between = text.get(from..to).unwrap_or_default();
+        let is_one_path = !between.contains(".rs") && !between.contains(char::is_whitespace);
+        is_one_path && !ROOTS.iter().any(|root| between.contains(root))
+    };
+    parts
+        .windows(4)
+        .filter_map(named)
+        .filter(|(start, _)| is_of_place(*start))
+        .min_by_key(|(start, _)| start.abs_diff(at))
+        .map(|(_, package)| package)
+}
+
+/// Returns the parts of all paths in a text with their offsets, and empty ones at the end.
+fn parts(text: &str) -> Vec<(usize, &str)> {
+    let mut at = 0;
+    let mut parts = Vec::new();
+    for part in text.split(['/', '\\']) {
+        parts.push((at, part));
+        at += part.len() + 1;
+    }
+    parts.extend([(text.len(), ""); 3]);
+    parts
+}
+
+/// Returns the package of the first parts of a path: `registry/src/INDEX/NAME-VERSION`.
+fn of_registry(parts: &[&str]) -> Option<String> {
+    let ["registry", "src", _, package, ..] = parts else {
+        return None;
+    };
+    // Names and versions both have hyphens.
+    package.match_indices('-').find_map(|(at, _)| {
+        let (name, version) = (&package[..at], &package[at + 1..]);
+        let version = Version::parse(version).ok()?;
+        Some(format!("{name} {version}"))
+    })
+}
+
+/// Returns the package of the first parts of a path: `build/NAME-HASH/out`.
+fn of_script(parts: &[&str]) -> Option<String> {
+    let ["build", package, out, ..] = parts else {
+        return None;
+    };
+    let (name, hash) = package.rsplit_once('-')?;
+    let is_hash = hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // Another text may follow the directory itself.
+    (is_hash && out.starts_with("out")).then(|| format!("the build script of {name}"))
 }
 
 #[cfg(test)]
@@ -376,7 +413,7 @@ mod tests {
 
     #[test]
     fn a_package_is_read_off_its_directory() {
-        let of = |name: &str| package(&format!("/cargo/registry/src/index-0/{name}/src/lib.rs"));
+        let of = |name: &str| package(&format!("/cargo/registry/src/index-0/{name}/src/lib.rs"), 1);
         for (name, expected) in [
             ("md-5-0.10.6", Some("md-5 0.10.6")),
             ("axum-0.9.0-alpha.1", Some("axum 0.9.0-alpha.1")),
@@ -387,6 +424,33 @@ mod tests {
             ("no-version", None),
         ] {
             assert_eq!(of(name).as_deref(), expected);
+        }
+    }
+
+    /// Texts of Rust programs are not separated from each other.
+    #[test]
+    fn a_path_beside_the_place_names_no_package() {
+        let registry = "/root/.cargo/registry/src/index-0/aho-corasick-1.1.3/src/dfa.rs";
+        let script = "/w/build/zstd-sys-0123456789abcdef/out/x.c";
+        for (text, place, expected) in [
+            (format!("{registry}/srv/hello"), "hello", None),
+            (format!("/srv/hello{registry}"), "hello", None),
+            (format!("hello {registry}"), "hello", None),
+            (registry.to_owned(), "root", Some("aho-corasick 1.1.3")),
+            (registry.to_owned(), "dfa", Some("aho-corasick 1.1.3")),
+            (
+                format!("{registry}{script}"),
+                "w/build",
+                Some("the build script of zstd-sys"),
+            ),
+            (
+                format!("{registry}{script}"),
+                "cargo",
+                Some("aho-corasick 1.1.3"),
+            ),
+        ] {
+            let at = text.find(place).unwrap();
+            assert_eq!(package(&text, at).as_deref(), expected, "{text} {place}");
         }
     }
 
