@@ -434,15 +434,20 @@ fn check_libraries(
     (problems, choice)
 }
 
-/// Returns the packages of a reproducible build that leave directories of it in programs.
+/// Returns the packages of a reproducible build that leave directories of it in programs. One that a
+/// variable makes link the system's library compiles none.
 fn left_paths(
     request: &TargetRequest,
     target_facts: &TargetFacts,
 ) -> impl Iterator<Item = CompilerFinding> {
     let is_wanted = request.overrides.reproducible.is_some();
+    let is_linked = |package: &str| {
+        let mut libraries = target_facts.libraries.iter();
+        libraries.any(|library| library.forced && library.needed.package == package)
+    };
     let cautions = target_facts.cautions.iter();
     cautions
-        .filter(move |caution| is_wanted && caution.leaves_paths)
+        .filter(move |caution| is_wanted && caution.leaves_paths && !is_linked(&caution.package))
         .map(|caution| CompilerFinding {
             code: NOT_REPRODUCIBLE,
             severity: Severity::Warn,

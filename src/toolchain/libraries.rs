@@ -207,13 +207,14 @@ fn looks_in_multiarch(target: &Target, candidate: &Candidate) -> bool {
             .any(|variable| variable.value.split(':').any(|path| path == directory))
 }
 
-/// Returns the cautions about build scripts of the target's graph that matter for it.
+/// Returns the cautions about build scripts of the target's graph that matter for it. Those about bytes
+/// are findings of plans for reproducible builds.
 pub fn cautions(target: &Target, facts: &Facts, target_facts: &TargetFacts) -> Vec<String> {
     let is_foreign = target.triple() != facts.rustc.host;
     target_facts
         .cautions
         .iter()
-        .filter(|caution| is_foreign || !caution.foreign)
+        .filter(|caution| !caution.leaves_paths && (is_foreign || !caution.foreign))
         .map(ToString::to_string)
         .collect()
 }

@@ -591,4 +591,21 @@ fn a_package_that_leaves_paths_in_programs_is_told_before_the_build() {
     let run = project.xpkg(&format!("plan --reproducible --target {HOST}"));
     let row = format!("the commit's time\n              but {what}");
     assert!(run.stdout.contains(&row), "{}", run.stdout);
+    let told = |project: &Project, arguments: &str| {
+        let run = project.xpkg(&format!("{arguments} --target {HOST}"));
+        let lines = run.stdout.lines();
+        lines.filter(|line| line.contains("ENGINESDIR")).count()
+    };
+    assert_eq!(told(&project, "doctor"), 0);
+    project.append(
+        "Cargo.toml",
+        "[workspace.metadata.xpkg]\nreproducible = true\n",
+    );
+    assert_eq!(told(&project, "doctor"), 1);
+    assert_eq!(told(&project, "plan"), 1);
+    // The system's library is linked, and none compiled.
+    let project = project
+        .env("OPENSSL_NO_VENDOR", "1")
+        .env("OPENSSL_DIR", "/nowhere");
+    assert_eq!(told(&project, "plan"), 0);
 }
