@@ -2,6 +2,8 @@
 //!
 //! Pure. `links` alone does not mean C (rayon-core, prettyplease).
 
+use std::collections::BTreeSet;
+
 use cargo_metadata::semver::{Version, VersionReq};
 use cargo_platform::Platform;
 use serde::{Deserialize, Serialize};
@@ -21,61 +23,105 @@ const BUILDERS: &[&str] = &[
     "openssl-src",
 ];
 
-/// A package with such a build-dependency that it uses for some platforms only.
+/// A package with such a build-dependency that it uses in some cases only.
 struct Elsewhere {
     package: &'static str,
     /// Versions between the first and the last whose build script was read.
     versions: &'static str,
-    /// Platforms for which C is compiled, as cargo writes them.
-    only: &'static str,
-    /// Feature with which it is compiled for all.
-    unless: Option<&'static str>,
+    /// Cases in which C is compiled.
+    cases: &'static [Case],
 }
 
-/// Packages whose build scripts compile no C for most platforms. Source: their build scripts. Later
-/// versions count as C until someone has read theirs.
+/// A case in which a package compiles C.
+struct Case {
+    /// Platforms, as cargo writes them.
+    on: &'static str,
+    /// Feature that must be on.
+    with: Option<&'static str>,
+    /// Features of which none may be on.
+    without: &'static [&'static str],
+}
+
+/// Packages of crates.io whose build scripts compile no C for most platforms. Source: their build scripts.
+/// Later versions, and other packages of these names, count as C until someone has read theirs.
 const ELSEWHERE: &[Elsewhere] = &[
     // Preprocesses C for Android. Later versions have no build script.
     Elsewhere {
         package: "backtrace",
         versions: ">=0.3.60, <0.3.74",
-        only: "cfg(target_os = \"android\")",
-        unless: None,
+        cases: &[Case::on("cfg(target_os = \"android\")")],
     },
     // Code for SIMD.
     Elsewhere {
         package: "blake3",
         versions: ">=1.8.2, <=1.8.7",
-        only: "cfg(any(target_arch = \"x86\", target_arch = \"x86_64\", \
-               all(target_arch = \"aarch64\", target_endian = \"little\")))",
-        unless: Some("neon"),
+        cases: &[
+            Case {
+                without: &["pure"],
+                ..Case::on("cfg(any(target_arch = \"x86\", target_arch = \"x86_64\"))")
+            },
+            Case {
+                without: &["no_neon", "pure"],
+                ..Case::on("cfg(all(target_arch = \"aarch64\", target_endian = \"little\"))")
+            },
+            Case {
+                with: Some("neon"),
+                ..Case::on("cfg(any(target_arch = \"arm\", target_arch = \"aarch64\"))")
+            },
+        ],
     },
     // psm, which it depends on, has assembly for all.
     Elsewhere {
         package: "stacker",
         versions: ">=0.1.15, <=0.1.25",
-        only: "cfg(windows)",
-        unless: None,
+        cases: &[Case::on("cfg(windows)")],
     },
 ];
+
+impl Case {
+    /// Returns the case of a platform, whatever features are on.
+    const fn on(on: &'static str) -> Self {
+        Self {
+            on,
+            with: None,
+            without: &[],
+        }
+    }
+}
 
 /// Returns the build-dependency that compiles C.
 pub fn builder(name: &str) -> Option<&'static str> {
     BUILDERS.iter().find(|builder| name == **builder).copied()
 }
 
-/// Returns true if a package with such a build-dependency compiles no C for a platform.
+/// Features of a package.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Those that any member of the workspace enables.
+    pub any: BTreeSet<String>,
+    /// Those of them that all that depends on it enables, whichever member is built.
+    pub all: BTreeSet<String>,
+}
+
+/// Returns true if a package of crates.io with such a build-dependency compiles no C for a platform.
 pub fn is_unused(
     package: &str,
     version: &Version,
-    has_feature: impl Fn(&str) -> bool,
+    features: &Features,
     is_for: impl Fn(&Platform) -> bool,
 ) -> bool {
+    let is_case = |case: &Case| {
+        case.on.parse().map_or(true, |on| is_for(&on))
+            && case.with.is_none_or(|with| features.any.contains(with))
+            && !case
+                .without
+                .iter()
+                .any(|without| features.all.contains(*without))
+    };
     ELSEWHERE.iter().any(|row| {
         row.package == package
             && VersionReq::parse(row.versions).is_ok_and(|versions| versions.matches(version))
-            && !row.unless.is_some_and(&has_feature)
-            && row.only.parse().is_ok_and(|only| !is_for(&only))
+            && !row.cases.iter().any(is_case)
     })
 }
 
@@ -146,38 +192,52 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_row_has_versions_and_a_platform() {
+    fn each_row_has_versions_and_platforms() {
         for row in ELSEWHERE {
             VersionReq::parse(row.versions).unwrap();
-            row.only.parse::<Platform>().unwrap();
+            for case in row.cases {
+                case.on.parse::<Platform>().unwrap();
+            }
         }
     }
 
     #[test]
-    fn platforms_and_a_feature_decide() {
-        let lines = |arch: &str| {
-            [
+    fn platforms_and_features_decide() {
+        let features = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let is_unused = |arch: &str, any: &[&str], all: &[&str]| {
+            let lines = [
                 format!("target_arch=\"{arch}\""),
                 "target_endian=\"little\"".to_owned(),
                 "unix".to_owned(),
-            ]
+            ];
+            let cfg: Vec<cargo_platform::Cfg> =
+                lines.iter().map(|line| line.parse().unwrap()).collect();
+            let features = Features {
+                any: features(any),
+                all: features(all),
+            };
+            super::is_unused("blake3", &Version::new(1, 8, 7), &features, |platform| {
+                platform.matches(arch, &cfg)
+            })
         };
-        let is_unused = |arch: &str, feature: &str| {
-            let cfg: Vec<cargo_platform::Cfg> = lines(arch)
-                .iter()
-                .map(|line| line.parse().unwrap())
-                .collect();
-            super::is_unused(
-                "blake3",
-                &Version::new(1, 8, 7),
-                |name| name == feature,
-                |platform| platform.matches(arch, &cfg),
-            )
-        };
-        assert!(is_unused("arm", ""));
-        assert!(!is_unused("arm", "neon"));
-        assert!(!is_unused("aarch64", ""));
-        assert!(!is_unused("x86_64", ""));
-        assert!(is_unused("riscv64", ""));
+        for (arch, any, all, expected) in [
+            ("arm", &[][..], &[][..], true),
+            ("arm", &["neon"], &[], false),
+            ("aarch64", &[], &[], false),
+            ("aarch64", &["pure"], &["pure"], true),
+            ("aarch64", &["no_neon"], &["no_neon"], true),
+            // Of one member only.
+            ("aarch64", &["pure"], &[], false),
+            ("x86_64", &[], &[], false),
+            ("x86_64", &["no_neon"], &["no_neon"], false),
+            ("x86_64", &["pure"], &["pure"], true),
+            ("riscv64", &["neon"], &["neon"], true),
+        ] {
+            assert_eq!(
+                is_unused(arch, any, all),
+                expected,
+                "{arch} {any:?} {all:?}"
+            );
+        }
     }
 }

@@ -7,14 +7,16 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr as _;
 
 use cargo_metadata::semver::Version;
-use cargo_metadata::{DependencyKind, Metadata, Node, NodeDep, Package, PackageId, Target};
+use cargo_metadata::{
+    Dependency, DependencyKind, Metadata, Node, NodeDep, Package, PackageId, Target,
+};
 use cargo_platform::{Cfg, Platform};
 use serde::{Deserialize, Serialize};
 
 use crate::inspect::auditable::Source;
 use crate::project::apple_libraries::AppleLibrary;
 use crate::project::build_tools::{self, PROTOC, Present, RequiredTool, ToolScript};
-use crate::project::c_package::{self, CPackage};
+use crate::project::c_package::{self, CPackage, Features};
 use crate::project::cargo_tree::{TreeEdge, TreeUnit};
 use crate::project::cautions::{self, CautionFound};
 use crate::project::package_graph::{GraphPackage, PackageGraph, SourcePackage, Unit};
@@ -200,10 +202,18 @@ fn has_edge(dependency: &NodeDep, kind: DependencyKind, platform: &PlatformFacts
 }
 
 /// Returns true if a package compiles no C for the platform, whatever its build script depends on.
-fn is_unused(node: &Node, package: &Package, platform: &PlatformFacts) -> bool {
-    let has_feature = |name: &str| node.features.iter().any(|feature| **feature == name);
-    let is_for = |only: &Platform| platform.has(Some(only));
-    c_package::is_unused(package.name.as_str(), &package.version, has_feature, is_for)
+fn is_unused(graph: &Graph, node: &Node, package: &Package, platform: &PlatformFacts) -> bool {
+    let is_public = package
+        .source
+        .as_ref()
+        .is_some_and(cargo_metadata::Source::is_crates_io);
+    is_public
+        && c_package::is_unused(
+            package.name.as_str(),
+            &package.version,
+            &graph.features(node, package),
+            |only| platform.has(Some(only)),
+        )
 }
 
 /// Returns the packages below `roots` (package IDs) that compile C for `platform`, sorted by name.
@@ -217,7 +227,7 @@ pub fn c_packages<'a>(
     let graph = Graph::new(metadata);
     let mut found = Vec::new();
     for (node, package) in target_packages(&graph, roots, platform) {
-        if is_unused(node, package, platform) {
+        if is_unused(&graph, node, package, platform) {
             continue;
         }
         let builders = graph.build_dependencies(node, host);
@@ -388,7 +398,7 @@ pub fn host_c_packages<'a>(
             if build
                 && on_host
                 && let Some(builder) = c_package::builder(to.name.as_str())
-                && !is_unused(node, package, host)
+                && !is_unused(&graph, node, package, host)
             {
                 found.insert((
                     package.name.to_string(),
@@ -485,6 +495,28 @@ impl<'a> Graph<'a> {
                 .iter()
                 .map(|package| (&package.id, package))
                 .collect(),
+        }
+    }
+
+    /// Returns the features of a package.
+    fn features(&self, node: &Node, package: &Package) -> Features {
+        let dependents = self.nodes.values().filter(|dependent| {
+            let mut dependencies = dependent.deps.iter();
+            dependencies.any(|dependency| dependency.pkg == package.id)
+        });
+        let declared: Vec<&Dependency> = dependents
+            .filter_map(|dependent| self.packages.get(&dependent.id))
+            .flat_map(|dependent| &dependent.dependencies)
+            .filter(|dependency| dependency.name == *package.name)
+            .collect();
+        let any: BTreeSet<String> = node.features.iter().map(ToString::to_string).collect();
+        let is_everywhere = |feature: &&String| {
+            let mut declared = declared.iter();
+            declared.all(|dependency| dependency.features.contains(feature))
+        };
+        Features {
+            all: any.iter().filter(is_everywhere).cloned().collect(),
+            any,
         }
     }
 

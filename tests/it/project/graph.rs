@@ -53,29 +53,92 @@ fn c_in(project: &Project) -> String {
 const NONE: &str = "none in the target's graph";
 const MORE: &str = "more 0.1.0 (by `cc`)";
 
+/// A crate of crates.io, and a `cc` of its own making, both vendored.
+fn public_c_crate(project: &Project, name: &str, version: &str, more: &str) {
+    for (name, version, more) in [
+        (
+            name,
+            version,
+            format!("[build-dependencies]\ncc = \"1\"\n{more}"),
+        ),
+        ("cc", "1.0.0", String::new()),
+    ] {
+        project.write(
+            &format!("vendor/{name}/Cargo.toml"),
+            &format!(
+                "[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\n{more}"
+            ),
+        );
+        project.write(&format!("vendor/{name}/src/lib.rs"), "");
+        project.write(
+            &format!("vendor/{name}/.cargo-checksum.json"),
+            "{\"files\":{},\"package\":null}",
+        );
+    }
+    project.write(&format!("vendor/{name}/build.rs"), "fn main() {}");
+    project.write(
+        ".cargo/config.toml",
+        "[source.crates-io]\nreplace-with = \"vendored\"\n[source.vendored]\ndirectory = \
+         \"vendor\"\n",
+    );
+}
+
 /// Versions whose build script nobody has read count.
 #[test]
 fn c_that_a_build_script_compiles_for_other_platforms_only_does_not_count() {
-    for (name, version, counts) in [
-        ("backtrace", "0.3.69", false),
-        ("backtrace", "0.3.40", true),
-        ("stacker", "0.1.25", false),
-        ("blake3", "1.8.7", true),
+    for (name, version, features, counts) in [
+        ("backtrace", "0.3.69", "", false),
+        ("backtrace", "0.3.40", "", true),
+        ("stacker", "0.1.25", "", false),
+        ("blake3", "1.8.7", "", true),
+        ("blake3", "1.8.7", "\"pure\"", false),
+        ("blake3", "1.8.7", "\"no_neon\"", false),
+        ("blake3", "1.8.7", "\"neon\"", true),
     ] {
         let project = hello(&format!(
-            "[dependencies]\n{name} = {{ path = \"{name}\" }}\n"
+            "[dependencies]\n{name} = {{ version = \"={version}\", features = [{features}] }}\n"
         ));
-        c_crate(&project, name, false);
-        let manifest = project.read(&format!("{name}/Cargo.toml"));
-        let manifest = manifest.replace("\"0.1.0\"", &format!("\"{version}\""));
-        project.write(&format!("{name}/Cargo.toml"), &manifest);
+        public_c_crate(
+            &project,
+            name,
+            version,
+            "[features]\npure = []\nno_neon = []\nneon = []\n",
+        );
         let expected = if counts {
             format!("{name} {version} (by `cc`)")
         } else {
             NONE.to_owned()
         };
-        assert_eq!(c_in(&project), expected);
+        assert_eq!(c_in(&project), expected, "{features}");
     }
+}
+
+/// One member is built without the feature.
+#[test]
+fn a_feature_of_another_member_switches_no_c_off() {
+    let project = hello("[dependencies]\nblake3 = \"=1.8.7\"\n");
+    public_c_crate(&project, "blake3", "1.8.7", "[features]\npure = []\n");
+    let manifest = project.read("Cargo.toml");
+    let manifest = manifest.replace("[workspace]", "[workspace]\nmembers = [\"other\"]");
+    project.write("Cargo.toml", &manifest);
+    project.write(
+        "other/Cargo.toml",
+        "[package]\nname = \"other\"\nversion = \"0.1.0\"\nedition = \
+         \"2024\"\n[dependencies]\nblake3 = { version = \"=1.8.7\", features = [\"pure\"] }\n",
+    );
+    project.write("other/src/lib.rs", "");
+    assert_eq!(c_in(&project), "blake3 1.8.7 (by `cc`)");
+}
+
+/// Nobody has read the build script of a fork.
+#[test]
+fn c_of_a_package_of_the_same_name_counts() {
+    let project = hello("[dependencies]\nbacktrace = { path = \"backtrace\" }\n");
+    c_crate(&project, "backtrace", false);
+    let manifest = project.read("backtrace/Cargo.toml");
+    let manifest = manifest.replace("\"0.1.0\"", "\"0.3.69\"");
+    project.write("backtrace/Cargo.toml", &manifest);
+    assert_eq!(c_in(&project), "backtrace 0.3.69 (by `cc`)");
 }
 
 #[test]
