@@ -88,7 +88,7 @@ pub fn run(cli: Cli) -> u8 {
     let (format, outcome) = match command {
         None => (human, explain.map_or(Ok(()), |code| explain::run(&code))),
         Some(Command::Build(args)) => {
-            staged = "; the tree that was staged before is unchanged";
+            staged = "; no staged tree was changed";
             (args.run.message_format, build::run(&host, args))
         }
         Some(Command::Plan(args)) => (args.run.message_format, plan::run(&host, args)),

@@ -203,8 +203,7 @@ fn a_signal_ends_what_was_started_and_leaves_the_tree() {
         let number = code - 128;
         assert!(
             said.contains(&format!(
-                "error[interrupted]: interrupted by signal {number}; the tree that was staged before is \
-                 unchanged"
+                "error[interrupted]: interrupted by signal {number}; no staged tree was changed"
             )),
             "{said}"
         );

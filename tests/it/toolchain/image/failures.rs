@@ -560,7 +560,7 @@ fn an_interruption_ends_the_container_and_leaves_the_old_tree() {
             assert_eq!(output.status.code(), Some(code), "{said}");
             assert!(
                 said.contains(&format!(
-                    "error[interrupted]: interrupted by signal {}; the tree that was staged before is unchanged",
+                    "error[interrupted]: interrupted by signal {}; no staged tree was changed",
                     code - 128
                 )),
                 "{said}"
