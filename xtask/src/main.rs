@@ -243,43 +243,57 @@ fn races(args: &[String]) -> Result<(), String> {
 
 fn ci() -> Result<(), String> {
     cargo(&["fmt", "--all", "--check"]).go()?;
-    // The set-up waits for downloads most of the time, while these compute.
+    // Before the set-up adds others: two rustups at once would spoil the toolchain.
+    setup::targets(OTHER_HOSTS)?;
+    // The set-up and the engines wait for downloads most of the time, while these compute.
     std::thread::scope(|scope| {
-        let set_up = scope.spawn(set_up);
-        let compiled = compile();
-        let set_up = set_up.join().map_err(|_| "the set-up ended")?;
-        compiled.and(set_up)
+        let ready = scope.spawn(|| {
+            took("set-up", set_up)?;
+            // Where no engine can run, the tests of images are skipped by name.
+            if let Err(problem) = took("engines", || engine::up(false)) {
+                eprintln!("xtask: {problem}");
+            }
+            Ok(())
+        });
+        let compiled = took("lints and compilation", compile);
+        let ready = ready.join().map_err(|_| "the set-up ended")?;
+        compiled.and(ready)
     })?;
     let _alone = alone();
-    // Where no engine can run, the tests of images are skipped by name.
-    if let Err(problem) = engine::up(false) {
-        eprintln!("xtask: {problem}");
-    }
     // A test that this machine cannot run is skipped by name; in CI that is a failure.
-    let tested = suite::run(
-        cargo(&["test", "--workspace", "--locked"])
-            .env("XPKG_SKIP", "never")
-            .env("RUST_TEST_THREADS", threads()),
-    );
+    let tested = took("tests", || {
+        suite::run(
+            cargo(&["test", "--workspace", "--locked"])
+                .env("XPKG_SKIP", "never")
+                .env("RUST_TEST_THREADS", threads()),
+        )
+    });
     if let Err(problem) = engine::down() {
         eprintln!("xtask: {problem}");
     }
-    tested?;
-    setup::targets(OTHER_HOSTS)?;
-    // TLS is compiled by the target's C compiler, which is not here.
-    let mut check = cargo(&["check", "--locked", "--no-default-features"]);
-    for host in OTHER_HOSTS {
-        check.args(["--target", host]);
-    }
-    check.go()
+    tested
 }
 
-/// Lints, and compiles the tests.
+/// Says how long a step took.
+fn took<T>(name: &str, step: impl FnOnce() -> T) -> T {
+    let start = std::time::Instant::now();
+    let done = step();
+    eprintln!("xtask: {name} took {} s", start.elapsed().as_secs());
+    done
+}
+
+/// Lints, compiles the tests, and checks for the other hosts.
 fn compile() -> Result<(), String> {
     let lints = ["--workspace", "--all-targets", "--locked"];
     cargo(&["clippy"])
         .args(lints)
         .args(["--", "-D", "warnings"])
         .go()?;
-    cargo(&["test", "--workspace", "--locked", "--no-run"]).go()
+    cargo(&["test", "--workspace", "--locked", "--no-run"]).go()?;
+    // TLS is compiled by the target's C compiler, which is not here.
+    let mut check = cargo(&["check", "--locked", "--no-default-features"]);
+    for host in OTHER_HOSTS {
+        check.args(["--target", host]);
+    }
+    check.go()
 }
