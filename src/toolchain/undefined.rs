@@ -54,6 +54,14 @@ pub const ROWS: &[UndefinedRow] = &[
         cause: "gcc 10 and later call helpers for atomics, and this Rust brings none",
         help: "add `-mno-outline-atomics` to `CFLAGS_<target>`, or use a later Rust",
     },
+    UndefinedRow {
+        is_meant: |name| ["__cpu_features2", "__cpu_indicator_init", "__cpu_model"].contains(&name),
+        cause: "C of the graph asks for extensions of the processor at run time \
+                (`__builtin_cpu_supports`, `target_clones`), which gcc's run-time library answers; \
+                zig and Rust have none",
+        help: "link gcc's: `rustflags = [\"-Clink-arg=FILE\"]` for the target, where FILE is what \
+               `gcc -print-libgcc-file-name` prints",
+    },
 ];
 
 /// Names that musl 1.2.4 has removed.
@@ -119,6 +127,7 @@ mod tests {
         check("__memcpy_chk", "headers");
         check("__ubsan_handle_add_overflow", "-fsanitize");
         check("__aarch64_ldadd4_relax", "-mno-outline-atomics");
+        check("__cpu_model", "-print-libgcc-file-name");
         check("main", "");
         check("uuid_generate", "");
         check("base64", "");

@@ -324,8 +324,8 @@ pub fn sources(scratch: &Path, program: &Program) -> Result<PathBuf, String> {
         .arg(&fetched)
         .arg(&sources)
         .go()?;
-    // A toolchain that cannot be had here says nothing of either tool.
-    for pin in ["rust-toolchain", "rust-toolchain.toml"] {
+    // Toolchains and images that cannot be had here say nothing of either tool.
+    for pin in ["rust-toolchain", "rust-toolchain.toml", "Cross.toml"] {
         let _ = std::fs::remove_file(place.join(pin));
     }
     // This repository's workspace is above it.

@@ -59,6 +59,11 @@ pub const CATALOGUE: &[CatalogueRow] = &[
         "rust-lang/git2-rs#706",
     ),
     row(
+        "`__cpu_model` is undefined: zig cannot ask for the processor's extensions",
+        Code("symbol-missing"),
+        "measured",
+    ),
+    row(
         "no C compiler for the target",
         Code("no-linker"),
         "briansmith/ring#1414",

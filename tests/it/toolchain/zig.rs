@@ -636,3 +636,56 @@ fn a_floor_that_the_processor_never_had_is_refused_before_compiling() {
         run.stderr
     );
 }
+
+/// zig's run-time library cannot ask the processor; gcc's can, and needs no later glibc.
+#[test]
+fn c_that_asks_the_processor_is_told_whose_library_answers() {
+    let Some(project) = project(
+        "with-c",
+        "c_that_asks_the_processor_is_told_whose_library_answers",
+    ) else {
+        return;
+    };
+    project.write(
+        "c/compare.c",
+        "int compare_text(const char *left, const char *right)\n{\n    (void)left;\n    \
+         __builtin_cpu_init();\n    return __builtin_cpu_supports(\"sse2\") && right[5] == 'C' ? 0 : \
+         1;\n}\n",
+    );
+    let target = format!("{HOST}.2.17");
+    let build = format!("build --linker zig --target {target}");
+    let run = project.xpkg(&build);
+    let told = run
+        .stderr
+        .find("error[symbol-missing]")
+        .map(|at| &run.stderr[at..]);
+    assert_eq!(
+        told,
+        Some(
+            "error[symbol-missing]: zig found no `__cpu_indicator_init`, `__cpu_model`\n  cause: C of the \
+             graph asks for extensions of the processor at run time (`__builtin_cpu_supports`, \
+             `target_clones`), which gcc's run-time library answers; zig and Rust have none\n  target: \
+             x86_64-unknown-linux-gnu.2.17\n  help: link gcc's: `rustflags = [\"-Clink-arg=FILE\"]` \
+             for the target, where FILE is what `gcc -print-libgcc-file-name` prints\n"
+        ),
+        "{}",
+        run.stderr
+    );
+    let library = Command::new(tool("gcc"))
+        .arg("-print-libgcc-file-name")
+        .output()
+        .unwrap();
+    let library = String::from_utf8(library.stdout).unwrap();
+    project.append(
+        "Cargo.toml",
+        &format!(
+            "[workspace.metadata.xpkg.target.{HOST}]\nrustflags = [\"-Clink-arg={}\"]\n",
+            library.trim()
+        ),
+    );
+    project.xpkg(&build).ok();
+    assert_eq!(
+        said(&project, HOST, "with-c/with-c"),
+        "with-c: same 0, other 1\n"
+    );
+}
