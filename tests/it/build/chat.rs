@@ -26,6 +26,7 @@ const TARGETS: &[&str] = &[ARM_GNU, ARM_MUSL, X86_MUSL];
 fn six_services_for_three_targets() {
     let _held = Project::chats_target();
     let project = Project::kept("chat")
+        .unoptimized()
         .with("aarch64-linux-gnu-gcc")
         .with("aarch64-linux-gnu-ar");
     let _ = std::fs::remove_dir_all(project.path("tree"));
@@ -97,7 +98,7 @@ fn six_services_for_three_targets() {
 fn six_services_are_images_without_a_daemon() {
     on_each_engine(|engine| {
         let _held = Project::chats_target();
-        let project = engine.with_engine(Project::kept_as("chat-oci", "chat"));
+        let project = engine.with_engine(Project::kept_as("chat-oci", "chat").unoptimized());
         // What is compiled for `six_services_for_three_targets` is compiled.
         let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"))
             .join("kept/repository/fixtures/chat/target");

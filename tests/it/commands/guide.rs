@@ -96,7 +96,7 @@ fn documents() -> Vec<Document> {
 /// A copy of the repository's fixtures, with a PATH that has what a fresh machine has, and
 /// musl-tools.
 fn machine() -> Project {
-    let project = Project::repository();
+    let project = Project::repository().unoptimized();
     // Trees of an earlier run, by an earlier program.
     for fixture in ["chat", "hello"] {
         let _ = std::fs::remove_dir_all(project.path(&format!("fixtures/{fixture}/target/xpkg")));
