@@ -10,6 +10,7 @@ mod apart;
 mod images;
 mod state;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::TcpStream;
@@ -506,6 +507,7 @@ fn serve(
         return Ok(());
     }
     let failed = |error: std::io::Error| format!("{}: {error}", command[0]);
+    let mut started = None;
     if running(command).is_none() {
         step(&format!("starting {}", command.join(" ")));
         for stale in stale {
@@ -527,13 +529,16 @@ fn serve(
             .env_clear()
             .env("PATH", path)
             .stdin(Stdio::null());
-        server
-            .stdout(log.try_clone().map_err(failed)?)
-            .stderr(log)
-            .spawn()
-            .map_err(failed)?;
+        let server = server.stdout(log.try_clone().map_err(failed)?).stderr(log);
+        started = Some(server.spawn().map_err(failed)?);
     }
-    if soon(|| answers() || running(command).is_none()) && answers() {
+    // On a busy machine it takes a while until the process has the name of the server.
+    let started = RefCell::new(started);
+    let has_ended = || match &mut *started.borrow_mut() {
+        Some(server) => !matches!(server.try_wait(), Ok(None)),
+        None => running(command).is_none(),
+    };
+    if soon(|| answers() || has_ended()) && answers() {
         return Ok(());
     }
     let said = std::fs::read_to_string(file(log)).unwrap_or_default();
