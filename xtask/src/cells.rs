@@ -445,7 +445,10 @@ fn telling(said: &str) -> Option<&str> {
     };
     lines()
         .find(tells)
-        .or_else(|| lines().find(|line| line.contains("error")))
+        .or_else(|| {
+            let is_noise = |line: &str| noise.iter().any(|start| line.starts_with(start));
+            lines().find(|line| line.contains("error") && !is_noise(line))
+        })
         .or_else(|| lines().rfind(|line| !line.is_empty()))
 }
 
@@ -471,6 +474,9 @@ fn the_telling_line_is_the_cause_and_not_its_echo() {
         telling(said),
         Some("= note: ld.lld: error: undefined symbol: open64")
     );
+    let failed = "error: failed to run custom build command for `openssl-sys`";
+    let said = format!("   Compiling gix-error v0.5.2\n{failed}\n");
+    assert_eq!(telling(&said), Some(failed));
 }
 
 #[test]
