@@ -34,8 +34,10 @@ const OWN_PREFIXES: &[&str] = &["CARGO", "RUSTC", "RUSTFLAGS", "RUSTUP", "XPKG"]
 enum Named {
     /// A program, which is searched for on PATH if there is no separator in it.
     Program,
-    /// A file or a directory. One that begins with `{` is a template of cargo's.
+    /// A file or a directory.
     File,
+    /// A directory, or a template of cargo's, which begins with `{`.
+    Template,
     /// A target: a triple, or a file whose name ends in `.json`.
     Target,
 }
@@ -43,7 +45,7 @@ enum Named {
 /// Paths in cargo's configuration, by key; `*` stands for any name. Source: cargo's reference, "Configuration
 /// Format". Not `target.*.runner`, which no build starts.
 const PATHS: &[(&[&str], Named)] = &[
-    (&["build", "build-dir"], Named::File),
+    (&["build", "build-dir"], Named::Template),
     (&["build", "rustc"], Named::Program),
     (&["build", "rustc-workspace-wrapper"], Named::Program),
     (&["build", "rustc-wrapper"], Named::Program),
@@ -75,7 +77,8 @@ impl Named {
     fn absolute(self, value: &str, cwd: &Utf8Path) -> Option<String> {
         let is_path = match self {
             Self::Program => value.contains(std::path::is_separator),
-            Self::File => !value.is_empty() && !value.starts_with('{'),
+            Self::File => !value.is_empty(),
+            Self::Template => !value.is_empty() && !value.starts_with('{'),
             Self::Target => value.ends_with(".json"),
         };
         (is_path && Utf8Path::new(value).is_relative()).then(|| cwd.join(value).into_string())
@@ -242,6 +245,7 @@ mod tests {
             ("CARGO_BUILD_TARGET_DIR", "out", Some("/here/out")),
             ("CARGO_BUILD_BUILD_DIR", "out", Some("/here/out")),
             ("CARGO_BUILD_BUILD_DIR", "{workspace-root}/out", None),
+            ("CARGO_TARGET_DIR", "{out}", Some("/here/{out}")),
             ("CARGO_HTTP_CAINFO", "ca.pem", Some("/here/ca.pem")),
             ("CARGO_BUILD_TARGET", "x86_64-unknown-linux-musl", None),
             (
