@@ -511,8 +511,8 @@ impl<'a> Graph<'a> {
             .collect();
         let any: BTreeSet<String> = node.features.iter().map(ToString::to_string).collect();
         let is_everywhere = |feature: &&String| {
-            let mut declared = declared.iter();
-            declared.all(|dependency| dependency.features.contains(feature))
+            let mut all = declared.iter();
+            !declared.is_empty() && all.all(|dependency| dependency.features.contains(feature))
         };
         Features {
             all: any.iter().filter(is_everywhere).cloned().collect(),
