@@ -257,6 +257,9 @@ fn ci() -> Result<(), String> {
         });
         let compiled = took("lints and compilation", compile);
         let ready = ready.join().map_err(|_| "the set-up ended")?;
+        if let (Err(problem), Err(_)) = (&ready, &compiled) {
+            eprintln!("xtask: {problem}");
+        }
         compiled.and(ready)
     })?;
     let _alone = alone();
